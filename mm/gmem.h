@@ -1,0 +1,11 @@
+#pragma once
+/*
+ * The only way to a guest's memory: every range is checked against the partition's own space, and is
+ * copied, so that what was checked is what is used (rule 4 of docs/architecture.md).
+ * All return 0, -EFAULT when any byte is outside RAM (nothing is then transferred), or -ENOMEM.
+ */
+#include "mm/gpspace.h"
+
+MUST_CHECK int gmem_read(struct gpspace *gs, gpa_t gpa, void *buf, u64 len);
+MUST_CHECK int gmem_write(struct gpspace *gs, gpa_t gpa, const void *buf, u64 len);
+MUST_CHECK int gmem_zero(struct gpspace *gs, gpa_t gpa, u64 len);

@@ -1,0 +1,45 @@
+#pragma once
+/*
+ * A partition's guest-physical space: the nested tables (EPT or NPT), the RAM ranges that they may
+ * hold, and the frames behind them. RAM is populated on demand, 2 MiB at a time where alignment and
+ * free memory allow, and zeroed before a guest can see it.
+ */
+#include "compiler.h"
+#include "lib/spinlock.h"
+#include "mm/pt.h"
+#include "types.h"
+
+#define GPSPACE_RANGES 8
+
+struct gpspace {
+	owner_t owner; /* constant after init, as are the ranges once the partition runs */
+	unsigned range_count;
+	struct gpspace_range {
+		gpa_t base;
+		u64 size; /* bytes, a multiple of 4 KiB */
+		bool writable;
+	} range[GPSPACE_RANGES];
+
+	/* lock protects: */
+	struct spinlock lock;
+	struct pt pt;
+	u64 populated; /* bytes */
+};
+
+MUST_CHECK int gpspace_init(struct gpspace *gs, const struct pt_format *format, owner_t owner);
+/* Frees tables and frames. No vCPU may run in it any more. */
+void gpspace_free(struct gpspace *gs);
+/* Declares RAM (or ROM when not writable). -EINVAL: not 4 KiB aligned or overlapping; -ENOSPC. */
+MUST_CHECK int gpspace_add_ram(struct gpspace *gs, gpa_t base, u64 size, bool writable);
+/* True when [gpa, gpa+len) lies in one RAM range, populated or not. Overflow-safe. */
+bool gpspace_is_ram(const struct gpspace *gs, gpa_t gpa, u64 len);
+/*
+ * Makes the page with this address present. 0: done (the guest may retry), -EFAULT: no RAM there, or a
+ * write to ROM; -ENOMEM: the host has no frame left.
+ */
+MUST_CHECK int gpspace_fault(struct gpspace *gs, gpa_t gpa, bool write);
+/*
+ * The kernel's pointer to a guest-physical address, populating it if need be; valid to the end of its
+ * 4 KiB page. NULL when it is no RAM or memory is out. The pointee is hostile: read it once.
+ */
+MUST_CHECK void *gpspace_hva(struct gpspace *gs, gpa_t gpa);

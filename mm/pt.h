@@ -1,0 +1,57 @@
+#pragma once
+/*
+ * One page-table walker for the kernel's own tables (SDM 3A 4.5), Intel's EPT (SDM 3C 28.3) and AMD's
+ * nested page tables (APM 2 15.25), which differ only in a struct pt_format.
+ * Callers hold the lock of the space that the table belongs to.
+ */
+#include "compiler.h"
+#include "mm/frame.h"
+#include "types.h"
+
+#define PT_READ 1u
+#define PT_WRITE 2u
+#define PT_EXEC 4u
+#define PT_UNCACHED 8u /* device memory */
+
+struct pt_format {
+	const char *name;
+	u64 present;     /* an entry with none of these bits maps nothing */
+	u64 table;       /* bits of an entry that points to a lower table */
+	u64 large;       /* the bit that makes a level 2 or 3 entry a leaf */
+	bool pages_1g;   /* whether 1 GiB leaves may be used: set at start from CPUID or the EPT capabilities */
+	u64 (*encode)(unsigned prot);
+	unsigned (*decode)(u64 entry);
+};
+
+extern struct pt_format pt_format_kernel, pt_format_ept, pt_format_npt;
+
+struct pt {
+	const struct pt_format *format;
+	hpa_t root;
+	owner_t owner; /* of the table frames */
+	u64 generation; /* grows with every change that needs a TLB flush: something present changed or went */
+};
+
+struct pt_mapping {
+	hpa_t pa;      /* of the address asked for, offset included */
+	u64 size;      /* of the leaf: 4 KiB, 2 MiB, 1 GiB */
+	unsigned prot;
+};
+
+MUST_CHECK int pt_init(struct pt *pt, const struct pt_format *format, owner_t owner);
+/* Frees the tables, not what the leaves map. */
+void pt_free(struct pt *pt);
+/*
+ * Maps [va, va+size) to pa, with the largest leaves that alignment allows. All three are multiples of
+ * 4 KiB. -EEXIST when part is mapped already (nothing is changed before that is known for the leaf at
+ * hand), -ENOMEM when a table cannot be had; what was mapped before the failure stays.
+ */
+MUST_CHECK int pt_map(struct pt *pt, u64 va, hpa_t pa, u64 size, unsigned prot);
+/* Removes every mapping in the range, splitting large leaves at its ends. -ENOMEM on a failed split. */
+MUST_CHECK int pt_unmap(struct pt *pt, u64 va, u64 size);
+/* Changes the protection of what is mapped in the range. -ENOMEM on a failed split. */
+MUST_CHECK int pt_protect(struct pt *pt, u64 va, u64 size, unsigned prot);
+/* -ENOENT when not mapped. */
+MUST_CHECK int pt_lookup(const struct pt *pt, u64 va, struct pt_mapping *out);
+/* Calls fn for every leaf in ascending order until it returns non-zero, which is passed on. */
+int pt_walk(const struct pt *pt, int (*fn)(u64 va, const struct pt_mapping *m, void *ctx), void *ctx);
