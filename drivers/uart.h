@@ -1,0 +1,12 @@
+#pragma once
+/* COM1, the physical 16550. Polled output for early boot and panics; interrupts once IRQs work. */
+#include "compiler.h"
+#include "types.h"
+
+void uart_init(void);                           /* 115200 8N1, FIFO on */
+bool uart_present(void);
+void uart_put_polled(u8 c);                     /* waits for room; any context */
+/* Interrupt mode: rx is called for each byte received, tx asks for the next byte or -1. Both in
+ * interrupt context. */
+MUST_CHECK int uart_start(void (*rx)(u8 c), int (*tx)(void));
+void uart_kick_tx(void);                        /* there is something to send now */

@@ -1,0 +1,5 @@
+#pragma once
+#include "types.h"
+/* VGA text at B8000, where the machine has it: early messages and panics, for a person at a screen. */
+void vga_init(bool present);
+void vga_put(char c);

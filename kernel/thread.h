@@ -1,0 +1,99 @@
+#pragma once
+/*
+ * Threads: preemptive, fixed priorities with round robin inside a level, wait queues.
+ * A thread runs on its home CPU. Kernel threads never touch the FPU (the kernel is built with
+ * -mgeneral-regs-only), so FPU state moves only in the hooks of vCPU threads.
+ */
+#include "compiler.h"
+#include "lib/list.h"
+#include "lib/spinlock.h"
+#include "types.h"
+
+struct cpu;
+
+enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
+
+struct thread {
+	u64 rsp;                 /* saved by thread_switch.asm; first, for its offset */
+	char name[32];
+	enum thread_state state; /* run queue lock of the home CPU */
+	int priority;
+	struct cpu *home;
+	void *stack_top;
+	struct list run_node;    /* in a run queue */
+	struct list wait_node;   /* in a wait queue, under its lock */
+	struct list all_node;    /* in the list of all threads */
+	u64 slice_end_ns;
+	u64 run_ns, last_in_ns;  /* time on a CPU */
+	u64 switches;
+	void (*fn)(void *arg);
+	void *arg;
+	/* Called with interrupts off on the thread's CPU, just before it leaves and after it enters. */
+	void (*switch_out)(struct thread *t);
+	void (*switch_in)(struct thread *t);
+	void *hook_ctx;
+	struct waitq *joiners;
+};
+
+void sched_init(void); /* boot CPU; turns the caller into its idle thread when it calls sched_idle() */
+NORETURN void sched_idle(void);
+/* Called at the end of interrupts and by preempt_enable() when need_resched is set. */
+void sched_preempt(void);
+
+/* NULL when out of memory. The thread is ready to run on return. Thread context. */
+MUST_CHECK struct thread *thread_create(const char *name, void (*fn)(void *), void *arg, int priority);
+/* Created blocked, so that hooks can be set before it first runs; thread_start() makes it ready. */
+MUST_CHECK struct thread *thread_create_blocked(const char *name, void (*fn)(void *), void *arg,
+						int priority);
+void thread_start(struct thread *t);
+/* Ends the calling thread. Its structure and stack are freed by thread_join(), which must be called. */
+NORETURN void thread_exit(void);
+void thread_join(struct thread *t);
+/* For threads that nobody joins: the idle loop frees them. */
+void thread_detach(struct thread *t);
+void thread_yield(void);
+void thread_sleep_ns(u64 ns);
+struct thread *thread_current(void);
+void thread_for_each(void (*fn)(const struct thread *t, void *ctx), void *ctx);
+
+void preempt_disable(void);
+void preempt_enable(void);
+
+struct waitq {
+	struct spinlock lock;
+	struct list waiters;
+};
+
+void waitq_init(struct waitq *q);
+/* Makes waiting threads ready. Any context. A woken thread of higher priority preempts at once. */
+void waitq_wake_one(struct waitq *q);
+void waitq_wake_all(struct waitq *q);
+
+/* Internals of wait_event: enqueue as blocked, then either sleep or take it back. */
+void waitq_prepare(struct waitq *q);
+void waitq_sleep(void);
+void waitq_finish(struct waitq *q);
+
+/*
+ * Blocks until the condition holds. Whoever makes it true calls waitq_wake_*() afterwards; since the
+ * thread is queued before it looks at the condition again, no wake-up is lost. Thread context only.
+ */
+#define wait_event(q, cond)                    \
+	do {                                   \
+		while (!(cond)) {              \
+			waitq_prepare(q);      \
+			if (!(cond))           \
+				waitq_sleep(); \
+			waitq_finish(q);       \
+		}                              \
+	} while (0)
+
+/* A sleeping lock with one owner, for long operations of threads (never in interrupts). */
+struct mutex {
+	struct waitq waiters;
+	struct thread *owner;
+};
+
+void mutex_init(struct mutex *m);
+void mutex_lock(struct mutex *m);
+void mutex_unlock(struct mutex *m);

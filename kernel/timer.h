@@ -1,0 +1,37 @@
+#pragma once
+/*
+ * One-shot timers on the CPU's local APIC (or TSC deadline). No periodic tick: the APIC is programmed for
+ * the soonest timer or the end of the running thread's slice when another is ready at its priority.
+ */
+#include "lib/list.h"
+#include "types.h"
+
+struct cpu;
+
+struct timer {
+	struct list node;
+	u64 deadline_ns;
+	bool armed;
+	struct cpu *cpu;
+	void (*fn)(struct timer *t); /* interrupt context, interrupts off; may arm it again */
+	void *ctx;
+};
+
+/* Nanoseconds since the kernel's start, from the TSC; monotonic. Any context. */
+u64 clock_now_ns(void);
+u64 clock_tsc_to_ns(u64 ticks);
+u64 clock_ns_to_tsc(u64 ns);
+/* Seconds since 1970 by the machine's CMOS clock read at boot, advanced by clock_now_ns(). */
+u64 clock_wall_seconds(void);
+/* Measures the TSC and the local APIC timer against the PIT (2 ms). Once, before timers. */
+void clock_init(void);
+
+void timer_init(struct timer *t, void (*fn)(struct timer *t), void *ctx);
+/* Arms (again) on the calling CPU. A deadline in the past fires at once, by interrupt. Any context. */
+void timer_arm(struct timer *t, u64 deadline_ns);
+/* After it returns the function does not run any more (on one CPU; cross-CPU waits for it). */
+void timer_cancel(struct timer *t);
+/* Programs the hardware for the soonest of timers and slice end. Interrupts off. */
+void timer_program(struct cpu *cpu);
+/* From the APIC timer's interrupt. */
+void timer_interrupt(void);
