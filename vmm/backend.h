@@ -1,0 +1,66 @@
+#pragma once
+/*
+ * The interface to the two vendors. Only vmm/backend.c names them. Functions that work on a vCPU are
+ * called in its own thread with its state loaded on this CPU, or while it does not run at all.
+ */
+#include "compiler.h"
+#include "types.h"
+#include "vmm/exit.h"
+#include "x86/reg.h"
+
+struct vcpu;
+struct partition;
+struct pt_format;
+
+/* Which accesses exit. Ports: all of them always; these refine MSRs and exceptions. */
+enum msr_trap { MSR_TRAP_NONE = 0, MSR_TRAP_READ = 1, MSR_TRAP_WRITE = 2, MSR_TRAP_BOTH = 3 };
+
+struct vcpu_backend {
+	const char *name; /* "vmx", "svm" */
+	struct pt_format *format;
+
+	/* 0, or -ENODEV with one line in the log that says what is missing. Boot CPU, once. */
+	int (*probe)(void);
+	int (*cpu_enable)(void);   /* each CPU: CR4.VMXE and VMXON, or EFER.SVME and the host save area */
+	void (*cpu_disable)(void);
+
+	int (*partition_init)(struct partition *p);
+	void (*partition_free)(struct partition *p);
+	int (*vcpu_init)(struct vcpu *v); /* allocates; architectural reset state (SDM 3A 9.1.1) */
+	void (*vcpu_free)(struct vcpu *v);
+
+	/* The scheduler's hooks, interrupts off. After put nothing of the vCPU is left in the processor. */
+	void (*load)(struct vcpu *v);
+	void (*put)(struct vcpu *v);
+
+	/*
+	 * Enters the guest; returns after the exit, decoded. Interrupts are off on entry and on return
+	 * (a host interrupt stays pending). Always 0 and an exit, or -EIO when the processor refused
+	 * the entry because of our own controls or host state: the reason is then in the log.
+	 */
+	int (*run)(struct vcpu *v, struct vm_exit *exit);
+
+	u64 (*get_reg)(struct vcpu *v, unsigned reg);
+	void (*set_reg)(struct vcpu *v, unsigned reg, u64 value); /* GPRs but RSP are in v->gpr itself, but accepted */
+	void (*get_seg)(struct vcpu *v, enum segment_name seg, struct segment *s);
+	void (*set_seg)(struct vcpu *v, enum segment_name seg, const struct segment *s);
+
+	/* Events. can_inject: the guest would take it at the next entry (IF, shadow, blocking by NMI). */
+	bool (*can_inject)(struct vcpu *v, enum event_kind kind);
+	void (*inject)(struct vcpu *v, const struct event *e); /* at the next entry; at most one */
+	void (*want_window)(struct vcpu *v, enum event_kind kind, bool on); /* EVENT_INTR or EVENT_NMI */
+
+	void (*trap_msr)(struct vcpu *v, u32 msr, enum msr_trap trap);
+	void (*trap_exception)(struct vcpu *v, u32 mask); /* bit n: vector n exits */
+	void (*single_step)(struct vcpu *v, bool on);
+	void (*set_tsc_offset)(struct vcpu *v, u64 offset); /* guest TSC = host TSC + offset */
+	void (*flush)(struct vcpu *v); /* every cached translation of this vCPU, before its next entry */
+	/* Prints the vendor's own control structure and why the last entry failed, by names. */
+	void (*dump)(struct vcpu *v, void (*print)(const char *fmt, ...) PRINTF(1, 2));
+};
+
+extern const struct vcpu_backend *backend; /* the one in use; set by backend_init() */
+extern const struct vcpu_backend vmx_backend, svm_backend;
+
+/* name: "auto", "vmx", "svm". Probes and enables on this CPU. -ENODEV: none works (logged). */
+MUST_CHECK int backend_init(const char *name);

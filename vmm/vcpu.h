@@ -1,0 +1,78 @@
+#pragma once
+/* One virtual processor: a kernel thread, registers, events, a local APIC and the vendor's part. */
+#include "compiler.h"
+#include "kernel/thread.h"
+#include "types.h"
+#include "vmm/backend.h"
+#include "vmm/dev/vlapic.h"
+#include "vmm/event.h"
+#include "vmm/exit.h"
+
+struct partition;
+
+/* Asked of a vCPU by others; it looks at them before every entry. */
+#define VCPU_REQ_STOP BIT(0)    /* leave the run loop */
+#define VCPU_REQ_CLOCK BIT(1)   /* a deadline of the partition's clock has passed */
+#define VCPU_REQ_CONSOLE BIT(2) /* bytes wait in the console's input */
+#define VCPU_REQ_EVENT BIT(3)   /* look for interrupts again */
+
+enum vcpu_state { VCPU_OFF, VCPU_WAIT_SIPI, VCPU_RUNNING, VCPU_HALTED, VCPU_DONE };
+
+/* Where decode.c found the current instruction last time: a hint that is verified at each use. */
+struct fetch_hint {
+	gva_t page;
+	u64 cr3;
+	const u8 *hva; /* NULL: none */
+};
+
+struct vcpu {
+	u64 gpr[REG_GPRS]; /* first: the entry code's view. RSP's slot is unused, see get_reg */
+	void *vendor;      /* struct vmx_vcpu or struct svm_vcpu */
+	struct partition *partition;
+	unsigned id;       /* 0 .. vcpus-1; also its APIC id */
+	struct thread *thread;
+
+	u32 requests;      /* atomic; VCPU_REQ_* */
+	volatile bool in_guest; /* between the last look at requests and the exit */
+	enum vcpu_state state;
+	struct waitq wait; /* the thread sleeps here while halted */
+
+	struct vm_exit exit;
+	struct vevents events;
+	struct vlapic lapic;
+	struct fetch_hint fetch;
+
+	u64 xcr0;        /* the guest's */
+	void *fpu;       /* XSAVE area, 64-byte aligned, cpu_features.xsave_size bytes */
+	u64 tsc_offset;
+	u64 tsc_adjust;  /* MSR_TSC_ADJUST */
+	u64 tsc_aux;
+	u64 apic_base;   /* MSR_APIC_BASE */
+	u64 misc_enable;
+	u64 mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
+	u64 kvm_system_time, kvm_wall_clock; /* the MSRs as written */
+	struct cpuid_cache *cpuid;
+
+	u64 exits[VM_EXIT_REASONS];
+	u64 exits_total;
+	u64 unknown_msrs, last_unknown_msr;
+	u64 injected;
+};
+
+/* Wakes the vCPU if it sleeps, and makes it leave the guest if it runs there. Any context. */
+void vcpu_kick(struct vcpu *v);
+/* Sets request bits and kicks. Any context. */
+void vcpu_request(struct vcpu *v, u32 bits);
+
+static inline u64 vcpu_get_reg(struct vcpu *v, unsigned reg)
+{
+	return reg < REG_GPRS && reg != REG_RSP ? v->gpr[reg] : backend->get_reg(v, reg);
+}
+
+static inline void vcpu_set_reg(struct vcpu *v, unsigned reg, u64 value)
+{
+	if (reg < REG_GPRS && reg != REG_RSP)
+		v->gpr[reg] = value;
+	else
+		backend->set_reg(v, reg, value);
+}
