@@ -15,9 +15,10 @@ typedef u16 owner_t;
 enum {
 	OWNER_FREE,          /* in the allocator's lists */
 	OWNER_NONE,          /* not memory, or memory that the firmware keeps */
-	OWNER_BOOT,          /* GRUB's modules and information, and the kernel's image */
+	OWNER_BOOT,          /* GRUB's modules and information, the kernel's image, the first MiB */
 	OWNER_KERNEL,        /* heap, stacks, kernel page tables, per-CPU data */
 	OWNER_PARTITION = 8, /* the first partition's number; partition n owns OWNER_PARTITION + n */
+	OWNER_COUNT = 1024,  /* numbers from here on may not be used: take those of dead partitions again */
 };
 
 struct machine;
@@ -25,8 +26,12 @@ struct machine;
 /*
  * Builds the table and the free lists from the machine's memory map; reserved ranges (kernel, modules,
  * multiboot information, the first MiB) never enter the lists. Called once, before anything allocates.
+ * Of the direct map it needs the first 4 GiB; memory above stays out until frame_add_high().
+ * The machine is looked at again then.
  */
 void frame_init(const struct machine *m);
+/* Adds the memory above 4 GiB. kspace_init() calls it when the direct map covers that memory. */
+void frame_add_high(void);
 
 /*
  * 2^order frames, aligned to their size, contents undefined. HPA_NONE when there is none.
@@ -38,9 +43,17 @@ void frame_free(hpa_t pa, unsigned order);
 /* Splits an allocated block into single frames that may be freed one by one. */
 void frame_split(hpa_t pa, unsigned order);
 
+/* Owner of the frame with this address: OWNER_FREE, OWNER_NONE, or who allocated it. Any context. */
 owner_t frame_owner(hpa_t pa);
+/* Order of the allocated block that begins at pa; panics when none does. */
+unsigned frame_order(hpa_t pa);
 u64 frame_count(owner_t owner); /* frames (4 KiB) that the owner has; OWNER_FREE counts free ones */
 u64 frame_count_total(void);    /* usable frames: all but OWNER_NONE */
+/*
+ * Proves table, lists and counts against each other; NULL, or what is wrong. Goes through the whole
+ * table with interrupts off: for self-tests.
+ */
+const char *frame_check(void);
 
 /* The direct map: all physical memory at one offset. On the build host tests provide these. */
 #define DIRECT_MAP 0xffff800000000000ull
