@@ -10,7 +10,7 @@
 enum insn_op {
 	OP_UNKNOWN,
 	OP_MOV,        /* reg/mem/imm forms, moffs */
-	OP_MOVZX, OP_MOVSX,
+	OP_MOVZX, OP_MOVSX, OP_MOVBE,
 	OP_ADD, OP_OR, OP_ADC, OP_SBB, OP_AND, OP_SUB, OP_XOR, OP_CMP, OP_TEST,
 	OP_NOT, OP_NEG, OP_INC, OP_DEC, OP_XCHG, OP_XADD, OP_CMPXCHG,
 	OP_BT, OP_BTS, OP_BTR, OP_BTC,
@@ -18,34 +18,41 @@ enum insn_op {
 	OP_IN, OP_OUT, OP_CPUID, OP_HLT, OP_RDMSR, OP_WRMSR, OP_RDTSC, OP_RDTSCP, OP_RDPMC,
 	OP_MOV_CR, OP_MOV_DR, OP_CLTS, OP_LMSW, OP_SMSW, OP_INVD, OP_WBINVD, OP_INVLPG, OP_PAUSE,
 	OP_VMCALL, OP_VMMCALL, OP_VMRUN, OP_VMLOAD, OP_VMSAVE, OP_STGI, OP_CLGI, OP_SKINIT, OP_INVLPGA,
-	OP_MONITOR, OP_MWAIT, OP_XSETBV, OP_INT3, OP_INT, OP_INT1, OP_INTO, OP_PUSH, OP_POP, OP_NOP,
+	OP_MONITOR, OP_MWAIT, OP_XSETBV, OP_INT3, OP_INT, OP_INT1, OP_INTO, OP_PUSH, OP_POP,
+	OP_NOP,        /* also CLFLUSH and the prefetches, which may name memory */
+	OP_COUNT,
 };
 
-enum operand_kind { OPERAND_NONE, OPERAND_REG, OPERAND_MEM, OPERAND_IMM };
+enum operand_kind {
+	OPERAND_NONE, OPERAND_REG, OPERAND_MEM, OPERAND_IMM,
+	OPERAND_SREG, /* reg is an enum segment_name */
+	OPERAND_CR, OPERAND_DR,
+};
+
+#define INSN_MAX 15u /* bytes; a longer instruction gets #GP (SDM 2B 2.3.11) */
 
 struct operand {
 	enum operand_kind kind;
 	u8 size;      /* bytes */
 	u8 reg;       /* REG_RAX.. (or CR/DR/segment number) */
 	bool high8;   /* AH, CH, DH, BH */
-	u64 imm;      /* sign-extended to the operand size */
+	u64 imm;      /* sign-extended to 64 bits, but for port numbers and INT */
 };
 
 struct insn {
 	u8 length;        /* 1..15, prefixes included */
 	enum insn_op op;
-	u8 op_size;       /* 2, 4, 8 (1 for byte forms) */
+	u8 op_size;       /* 2, 4, 8 (1 for byte forms); of string operations one element */
 	u8 addr_size;     /* 2, 4, 8 */
 	bool lock, rep, repne;
 	u8 rex;           /* the prefix byte, or 0 */
 	u8 segment;       /* of the memory operand: override or default */
 	bool segment_override;
 	struct operand dst, src;
-	/* The memory operand, if any: */
+	/* The memory operand, if any (string operations use RSI and RDI instead): */
 	bool mem_base_valid, mem_index_valid, mem_rip;
 	u8 mem_base, mem_index, mem_scale; /* scale 1, 2, 4, 8 */
 	s64 mem_disp;
-	char text[64];    /* filled by insn_format() only */
 };
 
 /*

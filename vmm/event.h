@@ -13,6 +13,7 @@ struct vevents {
 	struct event again;     /* delivery was cut short by an exit */
 	struct event exception; /* raised by our emulation */
 	bool nmi_pending;
+	bool injected;                /* the back end holds one for the next entry */
 	bool intr_window, nmi_window; /* what has been asked of the back end */
 };
 

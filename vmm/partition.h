@@ -27,7 +27,9 @@ struct partition {
 
 	struct mutex lock; /* protects state and its changes: start, stop, reset */
 	enum partition_state state;
+	struct waitq changed;     /* woken at every change of state */
 	unsigned live_vcpus;      /* atomic: vCPU threads that have not ended */
+	bool restart;             /* start again after this stop */
 	u32 stop_claimed;         /* atomic: the first stopper's reason counts */
 	enum stop_kind stop_kind;
 	char stop_text[STOP_TEXT]; /* of STOP_ERROR */
@@ -61,6 +63,9 @@ void partition_reset(struct partition *p);
 void partition_request_stop(struct partition *p, enum stop_kind kind, const char *fmt, ...) PRINTF(3, 4);
 /* Something about the guest that we cannot answer: stops it with "error: ..." and prints the state. */
 void partition_error(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
+/* A vCPU's thread says, last of all, that it has left its loop. */
+void partition_vcpu_ended(struct partition *p);
 /* "running", "stopped" ... */
 const char *partition_state_name(const struct partition *p);
 u64 partition_exits(const struct partition *p);
+u64 partition_exits_by(const struct partition *p, enum vm_exit_reason reason);

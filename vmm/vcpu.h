@@ -59,6 +59,17 @@ struct vcpu {
 	u64 injected;
 };
 
+/* Thread context. NULL: out of memory. The thread is created but not started. */
+struct vcpu *vcpu_create(struct partition *p, unsigned id);
+/* The thread must have been started, and ends by itself; waits for it. */
+void vcpu_destroy(struct vcpu *v);
+/* Between these, state may be read and written from another thread; interrupts are off. */
+MUST_CHECK u64 vcpu_inspect_begin(struct vcpu *v);
+void vcpu_inspect_end(struct vcpu *v, u64 flags);
+struct load_entry;
+/* Sets the registers that a loaded image starts with, and the guest's TSC to 0. Before the first run. */
+void vcpu_enter_at(struct vcpu *v, const struct load_entry *e);
+
 /* Wakes the vCPU if it sleeps, and makes it leave the guest if it runs there. Any context. */
 void vcpu_kick(struct vcpu *v);
 /* Sets request bits and kicks. Any context. */

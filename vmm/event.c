@@ -1,0 +1,180 @@
+/*
+ * Delivery of events to a vCPU. The order when several wait: what was being delivered when the last
+ * exit came, then an exception that our emulation raised, an NMI, and an external interrupt
+ * (SDM 3A 6.9; APM 2 8.5).
+ */
+#include "vmm/event.h"
+
+#include "vmm/partition.h"
+#include "vmm/vcpu.h"
+
+/* SDM 3A 6.15, table 6-5: which pairs of exceptions become a double fault. */
+static bool vector_contributory(u8 vector)
+{
+	return vector == VEC_DE || (vector >= VEC_TS && vector <= VEC_GP);
+}
+
+static bool makes_double_fault(u8 first, u8 second)
+{
+	if (vector_contributory(first))
+		return vector_contributory(second);
+	if (first == VEC_PF)
+		return vector_contributory(second) || second == VEC_PF;
+	return false;
+}
+
+static void event_set_exception(struct vcpu *v, u8 vector, bool has_error, u32 error)
+{
+	v->events.exception = (struct event){
+		.kind = EVENT_EXCEPTION, .vector = vector, .has_error = has_error, .error = error,
+	};
+}
+
+/* The exception, pending or in flight, that a new one would meet; NULL when there is none. */
+static const struct event *event_pending_exception(const struct vcpu *v)
+{
+	if (v->events.exception.kind == EVENT_EXCEPTION)
+		return &v->events.exception;
+	if (v->events.again.kind == EVENT_EXCEPTION)
+		return &v->events.again;
+	return NULL;
+}
+
+void event_raise(struct vcpu *v, u8 vector, bool has_error, u32 error)
+{
+	const struct event *first = event_pending_exception(v);
+
+	if (first && first->vector == VEC_DF) {
+		partition_request_stop(v->partition, STOP_TRIPLE_FAULT, "%s", "");
+		return;
+	}
+	if (first && makes_double_fault(first->vector, vector)) {
+		v->events.again.kind = EVENT_NONE;
+		event_set_exception(v, VEC_DF, true, 0);
+		return;
+	}
+	event_set_exception(v, vector, has_error, error);
+}
+
+void event_raise_ud(struct vcpu *v)
+{
+	event_raise(v, VEC_UD, false, 0);
+}
+
+void event_raise_gp(struct vcpu *v, u32 error)
+{
+	event_raise(v, VEC_GP, true, error);
+}
+
+void event_raise_pf(struct vcpu *v, gva_t address, u32 error)
+{
+	vcpu_set_reg(v, REG_CR2, address);
+	event_raise(v, VEC_PF, true, error);
+}
+
+void event_raise_nmi(struct vcpu *v)
+{
+	WRITE_ONCE(v->events.nmi_pending, true);
+	vcpu_request(v, VCPU_REQ_EVENT);
+}
+
+static bool event_extint_pending(struct vcpu *v)
+{
+	return v->lapic.state.extint && vlapic_accepts_extint(&v->lapic);
+}
+
+static bool event_intr_pending(struct vcpu *v)
+{
+	return vlapic_pending(&v->lapic) >= 0 || event_extint_pending(v);
+}
+
+/* The processor's acknowledge cycle: from the local APIC, or through LINT0 from the 8259 pair. */
+static int event_acknowledge(struct vcpu *v)
+{
+	int vector = vlapic_pending(&v->lapic);
+
+	if (vector >= 0) {
+		vlapic_accept(&v->lapic, (u8)vector);
+		return vector;
+	}
+	return event_extint_pending(v) ? vpic_ack(&v->partition->board.pic) : -1;
+}
+
+static void event_window(struct vcpu *v, enum event_kind kind, bool *asked, bool want)
+{
+	if (*asked == want)
+		return;
+	*asked = want;
+	backend->want_window(v, kind, want);
+}
+
+static bool event_inject(struct vcpu *v, struct event *e)
+{
+	if (e->kind == EVENT_NONE)
+		return false;
+	backend->inject(v, e);
+	e->kind = EVENT_NONE;
+	v->events.injected = true;
+	v->injected++;
+	return true;
+}
+
+static bool event_inject_nmi(struct vcpu *v)
+{
+	static const struct event nmi = { .kind = EVENT_NMI, .vector = VEC_NMI };
+
+	if (!v->events.nmi_pending || !backend->can_inject(v, EVENT_NMI))
+		return false;
+	v->events.nmi_pending = false;
+	backend->inject(v, &nmi);
+	v->events.injected = true;
+	v->injected++;
+	return true;
+}
+
+static bool event_inject_intr(struct vcpu *v)
+{
+	struct event e = { .kind = EVENT_INTR };
+	int vector;
+
+	if (!event_intr_pending(v) || !backend->can_inject(v, EVENT_INTR))
+		return false;
+	mutex_lock(&v->partition->device_lock);
+	vector = event_acknowledge(v);
+	mutex_unlock(&v->partition->device_lock);
+	if (vector < 0)
+		return false;
+	e.vector = (u8)vector;
+	return event_inject(v, &e);
+}
+
+static void event_prepare_slow(struct vcpu *v)
+{
+	struct vevents *ev = &v->events;
+
+	if (!ev->injected && !event_inject(v, &ev->again) && !event_inject(v, &ev->exception) &&
+	    !event_inject_nmi(v))
+		event_inject_intr(v);
+	event_window(v, EVENT_NMI, &ev->nmi_window, ev->nmi_pending);
+	event_window(v, EVENT_INTR, &ev->intr_window, event_intr_pending(v));
+}
+
+void event_prepare(struct vcpu *v)
+{
+	const struct vevents *ev = &v->events;
+
+	/* Most exits leave nothing to deliver. */
+	if (likely(ev->again.kind == EVENT_NONE && ev->exception.kind == EVENT_NONE &&
+		   !ev->nmi_pending && !ev->nmi_window && !ev->intr_window && !event_intr_pending(v)))
+		return;
+	event_prepare_slow(v);
+}
+
+bool event_wakes(struct vcpu *v)
+{
+	const struct vevents *ev = &v->events;
+
+	if (ev->nmi_pending || ev->exception.kind != EVENT_NONE || ev->again.kind != EVENT_NONE)
+		return true;
+	return event_intr_pending(v) && (vcpu_get_reg(v, REG_RFLAGS) & RFLAGS_IF);
+}

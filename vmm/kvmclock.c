@@ -1,0 +1,69 @@
+#include "vmm/kvmclock.h"
+
+#include "error.h"
+#include "kernel/machine.h"
+#include "vmm/partition.h"
+#include "vmm/tsc.h"
+
+struct wall_clock_page {
+	u32 version, sec, nsec;
+} PACKED;
+
+struct system_time_page {
+	u32 version, pad0;
+	u64 tsc_timestamp; /* guest TSC at system_time */
+	u64 system_time;   /* ns */
+	u32 tsc_to_system_mul;
+	s8 tsc_shift;
+	u8 flags;
+	u8 pad[2];
+} PACKED;
+static_assert(sizeof(struct system_time_page) == 32, "the layout is the guest's");
+
+#define SYSTEM_TIME_ENABLE BIT(0)
+#define CLOCK_TSC_STABLE BIT(0)
+
+int kvmclock_write_wall(struct vcpu *v, u64 value)
+{
+	/* The time of day when the guest's clock was 0; an even version means it is complete. */
+	u64 boot = vclock_wall(&v->partition->clock) - vclock_now(&v->partition->clock);
+	struct wall_clock_page page = {
+		.version = 2,
+		.sec = (u32)(boot / NS_PER_SEC),
+		.nsec = (u32)(boot % NS_PER_SEC),
+	};
+
+	v->kvm_wall_clock = value;
+	return gmem_write(&v->partition->space, value, &page, sizeof(page)) ? -EINVAL : 0;
+}
+
+/* ns = ((ticks << shift) * mul) >> 32, with the largest mul that fits 32 bits. */
+static void scale_for_khz(u64 khz, u32 *mul, s8 *shift)
+{
+	u64 numerator = 1000000ull; /* ns per tick = 10^6 / kHz */
+
+	*shift = 0;
+	while (numerator >= khz) { /* the quotient must be below 1, so that mul fits */
+		khz <<= 1;
+		(*shift)++;
+	}
+	while (numerator * 2 < khz) {
+		khz = (khz + 1) >> 1;
+		(*shift)--;
+	}
+	*mul = (u32)((numerator << 32) / khz);
+}
+
+int kvmclock_write_system(struct vcpu *v, u64 value)
+{
+	struct system_time_page page = { .version = 2, .flags = CLOCK_TSC_STABLE };
+
+	v->kvm_system_time = value;
+	if (!(value & SYSTEM_TIME_ENABLE))
+		return 0;
+	page.tsc_timestamp = tsc_guest(v);
+	page.system_time = vclock_now(&v->partition->clock);
+	scale_for_khz(machine.tsc_khz, &page.tsc_to_system_mul, &page.tsc_shift);
+	return gmem_write(&v->partition->space, value & ~SYSTEM_TIME_ENABLE, &page, sizeof(page)) ?
+		       -EINVAL : 0;
+}

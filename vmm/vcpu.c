@@ -1,0 +1,183 @@
+/* Making and freeing a vCPU, and its local APIC's view of it. */
+#include "vmm/vcpu.h"
+
+#include "error.h"
+#include "kernel/cpu.h"
+#include "kernel/timer.h"
+#include "mm/heap.h"
+#include "vmm/cpuid.h"
+#include "vmm/msr.h"
+#include "vmm/partition.h"
+#include "vmm/run.h"
+#include "vmm/tsc.h"
+#include "vmm/vfpu.h"
+
+static void hook_wake(void *ctx)
+{
+	vcpu_request(ctx, VCPU_REQ_EVENT);
+}
+
+static void hook_nmi(void *ctx)
+{
+	event_raise_nmi(ctx);
+}
+
+/* INIT and SIPI matter with several vCPUs; a lone one that sends itself INIT restarts its machine. */
+static void hook_init(void *ctx)
+{
+	struct vcpu *v = ctx;
+
+	partition_request_stop(v->partition, STOP_RESET, "%s", "");
+}
+
+static void hook_startup(void *ctx, u8 vector)
+{
+	(void)ctx;
+	(void)vector; /* ignored by a processor that does not wait for it: SDM 3A 8.4.3 */
+}
+
+static void hook_eoi(void *ctx, u8 vector)
+{
+	struct vcpu *v = ctx;
+
+	vioapic_eoi(&v->partition->board.ioapic, vector);
+}
+
+static u64 hook_tsc(void *ctx)
+{
+	return tsc_guest(ctx);
+}
+
+static u64 hook_tsc_to_ns(void *ctx, u64 ticks)
+{
+	(void)ctx;
+	return clock_tsc_to_ns(ticks);
+}
+
+static void vcpu_switch_in(struct thread *t)
+{
+	struct vcpu *v = t->hook_ctx;
+	struct cpu *cpu = this_cpu();
+
+	cpu->guest_gprs = v->gpr;
+	cpu->loaded_vcpu = v;
+	backend->load(v);
+}
+
+static void vcpu_switch_out(struct thread *t)
+{
+	struct vcpu *v = t->hook_ctx;
+
+	backend->put(v);
+	this_cpu()->loaded_vcpu = NULL;
+}
+
+static void vcpu_init_lapic(struct vcpu *v)
+{
+	struct vlapic_hooks hooks = {
+		.wake = hook_wake,
+		.nmi = hook_nmi,
+		.init = hook_init,
+		.startup = hook_startup,
+		.eoi_broadcast = hook_eoi,
+		.read_tsc = hook_tsc,
+		.tsc_to_ns = hook_tsc_to_ns,
+		.ctx = v,
+	};
+
+	vlapic_init(&v->lapic, v->id, &v->partition->board.apics, &v->partition->clock, &hooks);
+	vlapic_reset(&v->lapic);
+}
+
+static int vcpu_init(struct vcpu *v)
+{
+	char name[CONFIG_NAME + 4];
+	int r = cpuid_init(v);
+
+	if (r == 0)
+		r = vfpu_init(v);
+	if (r == 0)
+		r = backend->vcpu_init(v);
+	if (r)
+		return r;
+	vcpu_init_lapic(v);
+	msr_reset(v);
+	snprintf(name, sizeof(name), "%s.%u", v->partition->config.name, v->id);
+	v->thread = thread_create_blocked(name, vcpu_thread, v, PRIO_VCPU);
+	if (!v->thread)
+		return -ENOMEM;
+	v->thread->hook_ctx = v;
+	v->thread->switch_in = vcpu_switch_in;
+	v->thread->switch_out = vcpu_switch_out;
+	return 0;
+}
+
+struct vcpu *vcpu_create(struct partition *p, unsigned id)
+{
+	struct vcpu *v = heap_alloc(sizeof(*v));
+
+	if (!v)
+		return NULL;
+	v->partition = p;
+	v->id = id;
+	v->state = id == 0 ? VCPU_RUNNING : VCPU_WAIT_SIPI;
+	waitq_init(&v->wait);
+	if (vcpu_init(v) != 0) {
+		vcpu_destroy(v);
+		return NULL;
+	}
+	return v;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	/* A thread that was never started is let run once, so that it can end like any other. */
+	if (v->thread)
+		thread_join(v->thread);
+	if (v->vendor)
+		backend->vcpu_free(v);
+	vfpu_free(v);
+	cpuid_free(v);
+	heap_free(v);
+}
+
+/*
+ * Loads the vCPU on this CPU for a look from another thread, which must not be switched away
+ * meanwhile. Only while its own thread is off the CPU.
+ */
+u64 vcpu_inspect_begin(struct vcpu *v)
+{
+	u64 flags = x86_irq_save();
+
+	if (this_cpu()->loaded_vcpu != v) {
+		this_cpu()->guest_gprs = v->gpr;
+		backend->load(v);
+	}
+	return flags;
+}
+
+void vcpu_inspect_end(struct vcpu *v, u64 flags)
+{
+	if (this_cpu()->loaded_vcpu != v)
+		backend->put(v);
+	x86_irq_restore(flags);
+}
+
+void vcpu_enter_at(struct vcpu *v, const struct load_entry *e)
+{
+	u64 flags = vcpu_inspect_begin(v);
+
+	for (unsigned i = 0; i < SEG_COUNT; i++)
+		backend->set_seg(v, i, &e->seg[i]);
+	backend->set_reg(v, REG_EFER, e->efer);
+	backend->set_reg(v, REG_CR4, e->cr4);
+	backend->set_reg(v, REG_CR3, e->cr3);
+	backend->set_reg(v, REG_CR0, e->cr0);
+	for (unsigned i = 0; i < REG_GPRS; i++)
+		vcpu_set_reg(v, i, e->gpr[i]);
+	backend->set_reg(v, REG_RSP, e->rsp);
+	backend->set_reg(v, REG_RIP, e->rip);
+	backend->set_reg(v, REG_RFLAGS, e->rflags | RFLAGS_FIXED);
+	tsc_set_offset(v, -x86_rdtsc());
+	vcpu_inspect_end(v, flags);
+}

@@ -1,0 +1,137 @@
+/* Start of the VMM: the processor's virtualization, the manifest, the partitions that start by themselves. */
+#include "vmm/vmm.h"
+
+#include "error.h"
+#include "kernel/cpu.h"
+#include "kernel/log.h"
+#include "kernel/machine.h"
+#include "kernel/terminal.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "vmm/partition.h"
+#include "vmm/reaper.h"
+
+#define MANIFEST_MODULE "manifest"
+
+static unsigned next_id;
+static bool autostart_failed, autostart_any;
+static bool all_started;
+
+bool vmm_all_started(void)
+{
+	return READ_ONCE(all_started);
+}
+
+static void manifest_error(void *ctx, unsigned line, const char *reason)
+{
+	(void)ctx;
+	log_error("manifest:%u: %s", line, reason);
+	autostart_failed = true;
+}
+
+static bool manifest_file_exists(void *ctx, const char *path)
+{
+	(void)ctx;
+	return machine_module(&machine, path) != NULL;
+}
+
+static void manifest_add(void *ctx, const struct partition_config *config)
+{
+	struct partition *p = heap_alloc(sizeof(*p));
+
+	(void)ctx;
+	if (!p || console_init(&p->console, config->name, config->log) != 0) {
+		log_error("%s: no memory for the partition", config->name);
+		heap_free(p);
+		return;
+	}
+	p->id = next_id++;
+	p->config = *config;
+	mutex_init(&p->lock);
+	waitq_init(&p->changed);
+	list_push_back(&partitions, &p->node);
+}
+
+static void manifest_read(void)
+{
+	const struct machine_module *m = machine_module(&machine, MANIFEST_MODULE);
+	struct manifest_callbacks cb = {
+		.add = manifest_add,
+		.error = manifest_error,
+		.file_exists = manifest_file_exists,
+		.memory_limit = frame_count_total() * FRAME_SIZE,
+		.vcpus_limit = VCPUS_MAX,
+		.scratch = heap_alloc(sizeof(struct partition_config)),
+	};
+
+	if (!m) {
+		log_warn("no manifest: GRUB loaded no module of that name");
+		return;
+	}
+	if (!cb.scratch)
+		return;
+	manifest_parse(phys_to_virt(m->base), m->size, &cb);
+	heap_free(cb.scratch);
+}
+
+static void start_partitions(void)
+{
+	struct partition *p;
+
+	list_for_each(p, &partitions, node) {
+		if (!p->config.autostart)
+			continue;
+		autostart_any = true;
+		if (partition_start(p) != 0)
+			log_info("%s not started", p->config.name);
+	}
+}
+
+/* attach=NAME|none; by default the one partition that starts by itself. */
+static void attach_terminal(void)
+{
+	char name[CONFIG_NAME];
+	struct partition *p, *only = NULL;
+	unsigned count = 0;
+
+	if (machine_option(&machine, "attach", name, sizeof(name))) {
+		if (strcmp(name, "none") == 0)
+			return;
+		only = partition_find(name);
+		if (!only)
+			log_error("attach=%s: no such partition", name);
+	} else {
+		list_for_each(p, &partitions, node) {
+			if (p->config.autostart) {
+				only = p;
+				count++;
+			}
+		}
+		if (count != 1)
+			return;
+	}
+	if (only)
+		terminal_attach(&only->console);
+}
+
+void vmm_init(void)
+{
+	char backend_name[16] = "auto", poweroff[16] = "";
+	bool idle;
+
+	machine_option(&machine, "backend", backend_name, sizeof(backend_name));
+	idle = machine_option(&machine, "poweroff", poweroff, sizeof(poweroff)) &&
+	       strcmp(poweroff, "idle") == 0;
+	if (partition_reaper_start(idle) != 0)
+		log_error("no memory for the reaper");
+	if (backend_init(backend_name) != 0) {
+		autostart_failed = true;
+	} else {
+		manifest_read();
+		attach_terminal();
+		start_partitions();
+	}
+	/* With nothing to start, poweroff=idle leaves the monitor to start partitions by hand. */
+	WRITE_ONCE(all_started, autostart_any || autostart_failed);
+	partition_reaper_poke();
+}
