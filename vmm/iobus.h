@@ -28,6 +28,7 @@ struct io_region {
 	const char *name;
 	io_handler_t handler;
 	void *dev;
+	unsigned width; /* wider accesses are split into bytes: 1 or 8 */
 	u64 accesses; /* statistics, shown by the monitor */
 };
 
@@ -46,6 +47,12 @@ void iobus_init(struct iobus *bus);
 /* -EEXIST: overlaps another region; -ENOSPC: the table is full; -EINVAL: empty or wraps. */
 MUST_CHECK int iobus_add(struct iobus *bus, enum io_space space, u64 base, u64 size,
 			 const char *name, io_handler_t handler, void *dev);
+/*
+ * The same for a device whose registers are one byte wide, as on the ISA bus: its handler sees only
+ * bytes, and a wider access reaches consecutive addresses, lowest first.
+ */
+MUST_CHECK int iobus_add_bytes(struct iobus *bus, enum io_space space, u64 base, u64 size,
+			       const char *name, io_handler_t handler, void *dev);
 /*
  * Dispatches one access at an absolute address. An access that spans a region's end, or that starts in
  * none, is split into bytes as a PC's bus does; bytes without a device read as ones and are counted.

@@ -38,7 +38,10 @@ struct board_config {
 	u64 memory_below_4g, memory_above_4g; /* bytes, for the CMOS */
 };
 
-/* Creates every device, puts them on the bus, connects lines. -ENOSPC, -EEXIST: a bug of the layout. */
+/*
+ * Creates every device, puts them on the bus, connects lines. board.apics is empty then:
+ * the vCPUs' local APICs join it afterwards. -ENOSPC, -EEXIST: a bug of the layout.
+ */
 MUST_CHECK int board_init(struct board *b, const struct board_config *config);
 /* A GSI from a device: the 8259 pair (below 16) and the IOAPIC both see it. */
 void board_set_gsi(void *board, unsigned gsi, bool level);
