@@ -21,23 +21,23 @@ struct vclock {
 	/* Set when the clock is made; the host's side. */
 	u64 (*host_now_ns)(void *ctx);
 	/*
-	 * The soonest deadline changed. It is given in the host's time (as host_now_ns returns it), ~0:
-	 * none is armed. The owner arranges to call vclock_run() then; too early does no harm.
+	 * The soonest deadline changed. It is given in guest time (the host's is start_ns later); ~0: none
+	 * is armed. The owner arranges to call vclock_run() then; too early does no harm.
 	 */
-	void (*rearm)(void *ctx, u64 host_deadline_ns);
+	void (*rearm)(void *ctx, u64 deadline_ns);
 	void *ctx;
 	u64 wall_offset_ns; /* Unix time in ns when the guest's clock is 0 */
 	u64 start_ns;       /* host time when the guest's clock was 0 */
 
 	struct list armed; /* soonest first */
-	u64 told_ns;       /* the guest time that rearm() was last told, ~0: none */
+	u64 told_ns;       /* what rearm() was last told */
 	bool running;      /* inside vclock_run(), which tells once at its end */
 };
 
 #define VCLOCK_NEVER (~0ull)
 
 void vclock_init(struct vclock *c, u64 (*host_now_ns)(void *ctx),
-		 void (*rearm)(void *ctx, u64 host_deadline_ns), void *ctx, u64 wall_ns);
+		 void (*rearm)(void *ctx, u64 deadline_ns), void *ctx, u64 wall_ns);
 /* Guest nanoseconds since the partition started; monotonic. */
 u64 vclock_now(const struct vclock *c);
 /* Unix time in nanoseconds. */
