@@ -1,6 +1,10 @@
 #pragma once
+/* PIT channel 2, the one clock of known frequency that every PC has. Intel 8254 data sheet. */
 #include "types.h"
-/* Busy-waits on PIT channel 2 (gate by port 61h) for this many PIT ticks (1193182 Hz), 1..65535. */
-void pit_wait(u16 ticks);
-/* The machine's CMOS clock as seconds since 1970 (read twice until stable). */
-u64 cmos_read_time(void);
+
+#define PIT_HZ 1193182ull
+
+/* Starts channel 2 counting down from 65535 (gate by port 61h, speaker off), once. */
+void pit_start(void);
+/* Its count now. */
+u16 pit_read(void);

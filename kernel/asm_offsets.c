@@ -4,6 +4,7 @@
  */
 #include "kernel/cpu.h"
 #include "kernel/thread.h"
+#include "mm/kspace.h"
 
 #define DEFINE(name, value) __asm__ volatile("# @define " #name " %0" : : "i"(value))
 
@@ -13,6 +14,7 @@ void asm_offsets(void)
 	DEFINE(CPU_GUEST_GPRS, offsetof(struct cpu, guest_gprs));
 	DEFINE(CPU_CURRENT, offsetof(struct cpu, current));
 	DEFINE(THREAD_RSP, offsetof(struct thread, rsp));
+	DEFINE(KERNEL_BASE, KERNEL_BASE);
 	DEFINE(SEL_KERNEL_CODE, SEL_KERNEL_CODE);
 	DEFINE(SEL_KERNEL_DATA, SEL_KERNEL_DATA);
 	DEFINE(SEL_TSS, SEL_TSS);

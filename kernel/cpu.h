@@ -50,6 +50,8 @@ static inline struct cpu *this_cpu(void)
 
 /* Sets up GS, GDT, TSS, IDT, CR0/CR4/EFER/PAT of the processor that calls it. */
 void cpu_init_boot(void);
+/* Gives this processor's IST stacks guard pages, once kspace_init() has run. */
+void cpu_guard_stacks(void);
 
 /* What CPUID said about the boot processor that the kernel itself uses. */
 struct cpu_features {

@@ -10,6 +10,7 @@
 #define IST_DF 1
 #define IST_NMI 2
 #define IST_MC 3
+#define IST_COUNT 3
 
 struct tss {
 	u32 reserved0;
@@ -24,3 +25,6 @@ struct cpu_tables {
 	u64 gdt[5];
 	struct tss tss;
 };
+
+/* Builds both and loads them into the calling processor; FS and GS bases become 0. SDM 3A 3.4.5, 7.7. */
+void gdt_load(struct cpu_tables *tables);

@@ -3,6 +3,7 @@
 #include "compiler.h"
 #include "types.h"
 
+#define VECTOR_PIC_BASE 0x20 /* the masked PICs' spurious interrupts: never acknowledged */
 #define VECTOR_IRQ_BASE 0x30 /* GSI n is vector 0x30 + n */
 #define VECTOR_IRQS 0x60
 #define VECTOR_TIMER 0xe0

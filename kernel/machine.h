@@ -66,6 +66,9 @@ struct machine {
 
 extern struct machine machine;
 
+/* The TSC at the kernel's very first instruction (boot/entry.asm). */
+extern u64 boot_tsc;
+
 /* Finds a module by its name; NULL when there is none. */
 const struct machine_module *machine_module(const struct machine *m, const char *name);
 /*

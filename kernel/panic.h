@@ -1,11 +1,20 @@
 #pragma once
 #include "compiler.h"
+#include "types.h"
 /*
  * For bugs of our own, never for anything a guest does: prints the reason, registers and a symbolised
  * backtrace on COM1 and VGA by polling, stops the other processors, and halts (or powers off with the
  * kernel option poweroff=idle, so that a test ends).
  */
 NORETURN PRINTF(1, 2) void panic(const char *fmt, ...);
+
+/* The two halves of it, for the exception dump: log lines between them come out at once. */
+void panic_begin(void);
+NORETURN void panic_end(void);
+/* True once a processor is in panic_begin(): the others stop at the NMI that it sends. */
+bool panic_in_progress(void);
+/* Logs the chain of callers; rip may be 0 to begin with the frame's return address. */
+void panic_backtrace(u64 rip, u64 rbp);
 
 #define ASSERT(cond)                                                                          \
 	do {                                                                                  \

@@ -28,11 +28,15 @@ struct thread {
 	u64 switches;
 	void (*fn)(void *arg);
 	void *arg;
-	/* Called with interrupts off on the thread's CPU, just before it leaves and after it enters. */
+	/*
+	 * Called with interrupts off and no lock on the thread's CPU, just before it leaves and after it
+	 * enters. They may arm timers, not wake threads.
+	 */
 	void (*switch_out)(struct thread *t);
 	void (*switch_in)(struct thread *t);
 	void *hook_ctx;
-	struct waitq *joiners;
+	bool exiting;            /* on its way out; DEAD when it has left its stack */
+	bool detached;           /* lock of the list of all threads */
 };
 
 void sched_init(void); /* boot CPU; turns the caller into its idle thread when it calls sched_idle() */

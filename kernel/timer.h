@@ -25,12 +25,16 @@ u64 clock_ns_to_tsc(u64 ns);
 u64 clock_wall_seconds(void);
 /* Measures the TSC and the local APIC timer against the PIT (2 ms). Once, before timers. */
 void clock_init(void);
+/* Ticks of the local APIC timer, at least 1 and at most what its counter holds. */
+u32 clock_ns_to_lapic(u64 ns);
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t), void *ctx);
 /* Arms (again) on the calling CPU. A deadline in the past fires at once, by interrupt. Any context. */
 void timer_arm(struct timer *t, u64 deadline_ns);
 /* After it returns the function does not run any more (on one CPU; cross-CPU waits for it). */
 void timer_cancel(struct timer *t);
+/* Lists and vector of the boot CPU; after clock_init(). */
+void timer_setup(void);
 /* Programs the hardware for the soonest of timers and slice end. Interrupts off. */
 void timer_program(struct cpu *cpu);
 /* From the APIC timer's interrupt. */

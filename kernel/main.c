@@ -1,0 +1,69 @@
+/* The boot, as a table of contents. boot/entry.asm and boot/multiboot2.c come before it. */
+#include "kernel/main.h"
+#include "drivers/acpi.h"
+#include "drivers/apic.h"
+#include "drivers/pic.h"
+#include "drivers/uart.h"
+#include "drivers/vga.h"
+#include "kernel/cpu.h"
+#include "kernel/irq.h"
+#include "kernel/log.h"
+#include "kernel/machine.h"
+#include "kernel/selftest.h"
+#include "kernel/terminal.h"
+#include "kernel/thread.h"
+#include "kernel/timer.h"
+#include "mm/frame.h"
+#include "mm/kspace.h"
+#include "x86/insn.h"
+
+void vmm_init(void);
+void monitor_start(void);
+
+static void greet(void)
+{
+	log_info("%s, %llu MiB, %u module%s, by %s", cpu_features.brand,
+		 frame_count_total() * FRAME_SIZE / MIB, machine.module_count,
+		 machine.module_count == 1 ? "" : "s", machine.loader);
+}
+
+static void init_interrupts(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	pic_disable(VECTOR_PIC_BASE);
+	lapic_init(machine.lapic_base, VECTOR_TIMER, VECTOR_SPURIOUS, cpu_features.tsc_deadline);
+	ioapic_init();
+	cpu->apic_id = lapic_id();
+	if (machine.cpu_count == 0)
+		machine.cpu_apic_id[machine.cpu_count++] = cpu->apic_id;
+}
+
+void kernel_main(void)
+{
+	cpu_init_boot();
+	uart_init();
+	vga_init(machine.vga_text);
+	log_init();
+
+	frame_init(&machine);
+	kspace_init(&machine);
+	cpu_guard_stacks();
+	greet();
+
+	if (acpi_parse(&machine) < 0)
+		log_warn("no usable ACPI tables");
+	init_interrupts();
+	clock_init();
+	timer_setup();
+	sched_init();
+	x86_sti();
+
+	terminal_init();
+	vmm_init();
+	if (machine_option(&machine, "selftest", NULL, 0))
+		selftest_start();
+	else
+		monitor_start();
+	sched_idle();
+}

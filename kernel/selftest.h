@@ -1,0 +1,45 @@
+#pragma once
+/*
+ * Tests that run inside the kernel when it is given the option "selftest". They print KTAP (the Linux
+ * kernel's Documentation/dev-tools/ktap.rst) on the console, in a thread of their own.
+ */
+#include "compiler.h"
+
+struct selftest {
+	char reason[160]; /* why it failed or was skipped */
+};
+
+#define SELFTEST_OK 0
+#define SELFTEST_FAILED (-1)
+#define SELFTEST_SKIPPED 1
+
+struct selftest_case {
+	const char *name;
+	int (*fn)(struct selftest *t); /* one of the three above */
+};
+
+/* Adds a table of cases, which must stay. From the subsystem's init function, before they run. */
+void selftest_add(const struct selftest_case *cases, unsigned count);
+/* Starts the thread that runs them all; afterwards it powers off when poweroff=idle is given. */
+void selftest_start(void);
+
+/* Sets the reason, for SELFTEST_EXPECT and for what needs more words. */
+void selftest_reason(struct selftest *t, const char *fmt, ...) PRINTF(2, 3);
+
+/* Ends the test as failed when the condition does not hold. */
+#define SELFTEST_EXPECT(t, cond)                                                              \
+	do {                                                                                  \
+		if (!(cond)) {                                                                \
+			selftest_reason(t, "%s:%d: %s", __FILE__, __LINE__, #cond);           \
+			return SELFTEST_FAILED;                                               \
+		}                                                                             \
+	} while (0)
+
+#define SELFTEST_SKIP(t, why)                                                                 \
+	do {                                                                                  \
+		selftest_reason(t, "%s", why);                                                \
+		return SELFTEST_SKIPPED;                                                      \
+	} while (0)
+
+extern const struct selftest_case selftest_kernel_cases[];
+extern const unsigned selftest_kernel_count;
