@@ -12,7 +12,7 @@ struct iobus;
 struct io_access;
 
 struct vioapic_state {
-	u32 id;     /* bits 27:24, as in the register */
+	u32 id;	    /* bits 27:24, as in the register */
 	u32 select; /* IOREGSEL */
 	u32 lines;  /* bit n: pin n is asserted */
 	u64 redir[VIOAPIC_PINS];

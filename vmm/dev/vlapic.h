@@ -3,12 +3,12 @@
  * The local APIC of a vCPU: SDM 3A chapter 11 (10 in older editions), xAPIC by memory and x2APIC by
  * MSR, timer one-shot, periodic and TSC deadline. It knows no vCPU: it tells its hooks.
  *
- * Locking: messages between APICs (IPIs, the IOAPIC) come with the partition's device lock held. All
- * other functions are called by the APIC's own vCPU, or with that lock. IRR and its summary are only
- * changed by atomic operations, so that delivery of fixed interrupts can drop the lock later.
+ * Locking: messages between APICs (IPIs, the IOAPIC) come with the partition's device lock held.
+ * All other functions are called by the APIC's own vCPU, or with that lock. IRR and its summary are
+ * only changed by atomic operations, so that delivery of fixed interrupts can drop the lock later.
  *
- * A write that makes an interrupt deliverable to the writer itself (EOI, TPR, self IPI) does not call
- * hooks.wake: the vCPU asks vlapic_pending() before every entry anyway.
+ * A write that makes an interrupt deliverable to the writer itself (EOI, TPR, self IPI) does not
+ * call hooks.wake: the vCPU asks vlapic_pending() before every entry anyway.
  */
 #include "compiler.h"
 #include "types.h"
@@ -27,36 +27,46 @@ struct vlapic_bus {
 
 /* Any of them may be NULL, but for the two of the TSC where the deadline timer is used. */
 struct vlapic_hooks {
-	void (*wake)(void *ctx);                 /* an interrupt may be deliverable now */
+	void (*wake)(void *ctx); /* an interrupt may be deliverable now */
 	void (*nmi)(void *ctx);
-	void (*init)(void *ctx);                 /* INIT IPI */
-	void (*startup)(void *ctx, u8 vector);   /* SIPI */
+	void (*init)(void *ctx);		     /* INIT IPI */
+	void (*startup)(void *ctx, u8 vector);	     /* SIPI */
 	void (*eoi_broadcast)(void *ctx, u8 vector); /* level-triggered EOI, to the IOAPIC */
-	u64 (*read_tsc)(void *ctx);              /* the guest's TSC */
+	u64 (*read_tsc)(void *ctx);		     /* the guest's TSC */
 	u64 (*tsc_to_ns)(void *ctx, u64 ticks);
 	void *ctx;
 };
 
 /* In the order of the version register's count: CMCI is the last that was added. */
 enum vlapic_lvt {
-	LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_CMCI, LVT_COUNT,
+	LVT_TIMER,
+	LVT_THERMAL,
+	LVT_PERF,
+	LVT_LINT0,
+	LVT_LINT1,
+	LVT_ERROR,
+	LVT_CMCI,
+	LVT_COUNT,
 };
 
 struct vlapic_state {
-	u32 id, ldr, dfr, svr, tpr, esr, esr_pending; /* ldr: of xAPIC mode; in x2APIC mode id gives it */
-	u64 base; /* MSR_APIC_BASE */
+	u32 id;
+	u32 ldr; /* of xAPIC mode; in x2APIC mode the ID gives it */
+	u32 dfr, svr, tpr;
+	u32 esr, esr_pending; /* as last latched, and what came since */
+	u64 base;	      /* MSR_APIC_BASE */
 	u32 icr_lo, icr_hi;
 	u32 lvt[LVT_COUNT];
 	u32 timer_initial, timer_divide;
-	u64 timer_start_ns;   /* guest time at which the count was loaded, modulo 2^64 */
+	u64 timer_start_ns; /* guest time at which the count was loaded, modulo 2^64 */
 	u64 tsc_deadline;
 	u32 irr[8], isr[8], tmr[8];
 	/* Kept with them, so that the paths taken at every entry need not search: */
 	u32 irr_words; /* bit n: irr[n] may be non-zero; clear: it is zero */
 	u32 isr_words; /* bit n: isr[n] is non-zero */
 	u32 ppr;
-	bool extint;       /* LINT0's input: the 8259 pair asks for an interrupt */
-	bool lint1;        /* LINT1's input */
+	bool extint;	   /* LINT0's input: the 8259 pair asks for an interrupt */
+	bool lint1;	   /* LINT1's input */
 	bool extint_taken; /* the IOAPIC sent an ExtINT message for the 8259's present request */
 };
 
@@ -68,20 +78,28 @@ struct vlapic {
 };
 
 enum vlapic_delivery {
-	APIC_FIXED, APIC_LOWEST, APIC_SMI, APIC_RESERVED3, APIC_NMI, APIC_INIT, APIC_STARTUP, APIC_EXTINT,
+	APIC_FIXED,
+	APIC_LOWEST,
+	APIC_SMI,
+	APIC_RESERVED3,
+	APIC_NMI,
+	APIC_INIT,
+	APIC_STARTUP,
+	APIC_EXTINT,
 };
 
 /* The bus clock of the APIC timer, in Hz, before its divider. */
 #define VLAPIC_BUS_HZ 1000000000ull
 
-/* Sets the wiring and the power-on state, and joins the bus. id < VCPUS_MAX; 0 is the boot processor. */
+/* Sets the wiring and the power-on state, and joins the bus. id < VCPUS_MAX; 0 is the boot
+ * processor. */
 void vlapic_init(struct vlapic *a, u32 id, struct vlapic_bus *bus, struct vclock *clock,
 		 const struct vlapic_hooks *hooks);
-void vlapic_reset(struct vlapic *a);   /* power-on */
+void vlapic_reset(struct vlapic *a);	/* power-on */
 void vlapic_init_ipi(struct vlapic *a); /* INIT keeps the ID and the base */
 /*
- * What PC firmware does to the boot processor's APIC before it starts a system: software-enabled, LINT0
- * passes the 8259's ExtINT, LINT1 is NMI (virtual wire mode, MP Specification 1.4, 3.6.2.2).
+ * What PC firmware does to the boot processor's APIC before it starts a system: software-enabled,
+ * LINT0 passes the 8259's ExtINT, LINT1 is NMI (virtual wire mode, MP Specification 1.4, 3.6.2.2).
  */
 void vlapic_virtual_wire(struct vlapic *a);
 /* Registers by MMIO offset, 32 bits. Reserved ones read 0 and set ESR bit 7. */
@@ -101,11 +119,12 @@ void vlapic_accept(struct vlapic *a, u8 vector);
 /* True when LINT0 passes the 8259's ExtINT to this processor (or the APIC is globally disabled). */
 bool vlapic_accepts_extint(const struct vlapic *a);
 /*
- * A message from the IOAPIC, an IPI or an MSI, to every APIC that its destination names. source is the
- * APIC that sends it, NULL for the IOAPIC and MSIs. Returns how many APICs took it.
+ * A message from the IOAPIC, an IPI or an MSI, to every APIC that its destination names. source is
+ * the APIC that sends it, NULL for the IOAPIC and MSIs. Returns how many APICs took it.
  */
 unsigned vlapic_bus_deliver(struct vlapic_bus *bus, u32 dest, bool logical,
-			    enum vlapic_delivery mode, u8 vector, bool level, struct vlapic *source);
+			    enum vlapic_delivery mode, u8 vector, bool level,
+			    struct vlapic *source);
 /* The level of the wire from the 8259 pair (LINT0), and of LINT1 (NMI of the platform). */
 void vlapic_set_extint(struct vlapic *a, bool level);
 void vlapic_set_lint1(struct vlapic *a, bool level);

@@ -30,7 +30,7 @@ enum {
 	APIC_SELF_IPI = 0x3f0, /* x2APIC only */
 };
 
-/* Version 0x15, seven LVT entries (bits 23:16 hold their number less one), EOI-broadcast suppression. */
+/* Version 0x15; bits 23:16: LVT entries less one; bit 24: EOI broadcasts can be suppressed. */
 #define APIC_VERSION_VALUE (0x15u | (LVT_COUNT - 1) << 16 | 1u << 24)
 
 #define SVR_ENABLE 0x100u
@@ -91,7 +91,7 @@ void vlapic_error(struct vlapic *a, u32 bit);
 /* Takes a fixed interrupt into IRR. True when it was not there already. */
 bool vlapic_set_irr(struct vlapic *a, u8 vector, bool level);
 void vlapic_wake(struct vlapic *a);
-/* An interrupt from a local source, by its LVT entry. True when it was taken, and was not masked. */
+/* An interrupt from a local source, by its LVT entry. True when it was taken. */
 bool vlapic_local_interrupt(struct vlapic *a, enum vlapic_lvt which);
 /* What changes with an LVT entry of LINT0 or LINT1. */
 void vlapic_lint_changed(struct vlapic *a, enum vlapic_lvt which);

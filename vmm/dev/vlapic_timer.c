@@ -1,16 +1,16 @@
 /*
- * The local APIC's timer: SDM 3A 11.5.4. The current count is not kept but computed from the clock, and
- * deadlines are absolute, so that a periodic timer does not drift however late it is looked at.
+ * The local APIC's timer: SDM 3A 11.5.4. The current count is not kept but computed from the clock,
+ * and deadlines are absolute, so that a periodic timer does not drift however late it is looked at.
  */
 #include "vmm/dev/vlapic.h"
 #include "vmm/dev/vlapic_regs.h"
 
-/* One count before the divider is one nanosecond of the partition's clock: no arithmetic is lost. */
+/* One count before the divider is one nanosecond of the clock: nothing is lost in arithmetic. */
 static_assert(VLAPIC_BUS_HZ == NS_PER_SEC, "counts are computed as nanoseconds");
 
 /*
- * A guest can ask for a period of one nanosecond. It gets the interrupts that fit, but we do not do
- * nothing else: the clock looks for this timer again after this time at the earliest.
+ * A guest can ask for a period of one nanosecond. So that serving it leaves time for anything else,
+ * the clock looks at a periodic timer again after this time at the earliest.
  */
 #define TIMER_MIN_NS (20 * NS_PER_US)
 
@@ -175,15 +175,16 @@ void vlapic_timer_set_lvt(struct vlapic *a, u32 value)
 	struct vlapic_state *s = &a->state;
 
 	timer_catch_up(a);
+	(void)vlapic_timer_get_deadline(a); /* one that passed while masked is gone */
 	if ((value ^ s->lvt[LVT_TIMER]) & LVT_TIMER_DEADLINE) {
 		/* SDM 3A 11.5.4.1: changing to or from the deadline mode disarms the timer. */
 		s->timer_initial = 0;
 		s->tsc_deadline = 0;
 	} else if (!(value & LVT_TIMER_PERIODIC) && (s->lvt[LVT_TIMER] & LVT_TIMER_PERIODIC)) {
 		/* From periodic to one-shot: the present round is the last one. */
-		s->timer_start_ns = timer_now(a) -
-				    ((u64)(s->timer_initial - vlapic_timer_current(a))
-				     << timer_shift(a));
+		s->timer_start_ns =
+		    timer_now(a) -
+		    ((u64)(s->timer_initial - vlapic_timer_current(a)) << timer_shift(a));
 	}
 	s->lvt[LVT_TIMER] = value;
 	timer_rearm(a);
