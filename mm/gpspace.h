@@ -2,7 +2,8 @@
 /*
  * A partition's guest-physical space: the nested tables (EPT or NPT), the RAM ranges that they may
  * hold, and the frames behind them. RAM is populated on demand, 2 MiB at a time where alignment and
- * free memory allow, and zeroed before a guest can see it.
+ * free memory allow, and zeroed before a guest can see it. While the partition lives mappings are
+ * only added, so looking one up takes no lock.
  */
 #include "compiler.h"
 #include "lib/spinlock.h"
@@ -26,20 +27,34 @@ struct gpspace {
 	u64 populated; /* bytes */
 };
 
+/* Tables and frames will belong to the owner. -ENOMEM. */
 MUST_CHECK int gpspace_init(struct gpspace *gs, const struct pt_format *format, owner_t owner);
-/* Frees tables and frames. No vCPU may run in it any more. */
+/*
+ * Frees tables and frames. No vCPU may run in it any more. A mapped frame that the owner does not own
+ * (someone put it there with pt_map) is left alone. Harmless in a zeroed structure,
+ * after a failed gpspace_init, and twice.
+ */
 void gpspace_free(struct gpspace *gs);
-/* Declares RAM (or ROM when not writable). -EINVAL: not 4 KiB aligned or overlapping; -ENOSPC. */
+/*
+ * Declares RAM (or ROM when not writable). -EINVAL: not 4 KiB aligned, empty, overlapping or beyond
+ * 48 bits; -ENOSPC: too many ranges.
+ */
 MUST_CHECK int gpspace_add_ram(struct gpspace *gs, gpa_t base, u64 size, bool writable);
 /* True when [gpa, gpa+len) lies in one RAM range, populated or not. Overflow-safe. */
 bool gpspace_is_ram(const struct gpspace *gs, gpa_t gpa, u64 len);
 /*
  * Makes the page with this address present. 0: done (the guest may retry), -EFAULT: no RAM there, or a
- * write to ROM; -ENOMEM: the host has no frame left.
+ * write to ROM; -ENOMEM: the host has no frame left. Any context; may zero 2 MiB.
  */
 MUST_CHECK int gpspace_fault(struct gpspace *gs, gpa_t gpa, bool write);
 /*
  * The kernel's pointer to a guest-physical address, populating it if need be; valid to the end of its
- * 4 KiB page. NULL when it is no RAM or memory is out. The pointee is hostile: read it once.
+ * 4 KiB page. NULL when it is no RAM or memory is out. The pointee is hostile: read it once. Of ROM it
+ * gives a pointer, too, which is for reading and for loaders.
  */
 MUST_CHECK void *gpspace_hva(struct gpspace *gs, gpa_t gpa);
+/*
+ * The same with a reason (0, -EFAULT, -ENOMEM) and the number of bytes from there on that are
+ * contiguous for the kernel as well: to the end of a 4 KiB or 2 MiB frame.
+ */
+MUST_CHECK int gpspace_span(struct gpspace *gs, gpa_t gpa, void **hva, u64 *bytes);

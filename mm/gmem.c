@@ -1,0 +1,78 @@
+/* Checked copies from and to guest memory. */
+#include "mm/gmem.h"
+#include "error.h"
+#include "lib/string.h"
+
+/* The end of the RAM range that holds gpa, or 0: none does. */
+static gpa_t range_end(const struct gpspace *gs, gpa_t gpa, bool write)
+{
+	for (unsigned i = 0; i < gs->range_count; i++) {
+		const struct gpspace_range *r = &gs->range[i];
+
+		if (gpa >= r->base && gpa - r->base < r->size)
+			return write && !r->writable ? 0 : r->base + r->size;
+	}
+	return 0;
+}
+
+/* Whether all of [gpa, gpa+len) is RAM, and writable if asked. */
+static bool all_ram(const struct gpspace *gs, gpa_t gpa, u64 len, bool write)
+{
+	while (len) {
+		gpa_t end = range_end(gs, gpa, write);
+
+		if (!end)
+			return false;
+		if (len <= end - gpa)
+			return true;
+		len -= end - gpa;
+		gpa = end;
+	}
+	return true;
+}
+
+/* Copies out of (to != NULL), into (from != NULL), or zeroes what was found to be RAM. */
+static int transfer(struct gpspace *gs, gpa_t gpa, u8 *to, const u8 *from, u64 len)
+{
+	while (len) {
+		void *hva;
+		u64 n;
+		int err = gpspace_span(gs, gpa, &hva, &n);
+
+		if (err)
+			return err;
+		n = MIN(n, len);
+		if (to) {
+			memcpy(to, hva, n);
+			to += n;
+		} else if (from) {
+			memcpy(hva, from, n);
+			from += n;
+		} else {
+			memset(hva, 0, n);
+		}
+		gpa += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int gmem_read(struct gpspace *gs, gpa_t gpa, void *buf, u64 len)
+{
+	return all_ram(gs, gpa, len, false) ? transfer(gs, gpa, buf, NULL, len) : -EFAULT;
+}
+
+int gmem_write(struct gpspace *gs, gpa_t gpa, const void *buf, u64 len)
+{
+	return all_ram(gs, gpa, len, true) ? transfer(gs, gpa, NULL, buf, len) : -EFAULT;
+}
+
+int gmem_zero(struct gpspace *gs, gpa_t gpa, u64 len)
+{
+	return all_ram(gs, gpa, len, true) ? transfer(gs, gpa, NULL, NULL, len) : -EFAULT;
+}
+
+int gmem_load(struct gpspace *gs, gpa_t gpa, const void *buf, u64 len)
+{
+	return all_ram(gs, gpa, len, false) ? transfer(gs, gpa, NULL, buf, len) : -EFAULT;
+}

@@ -1,0 +1,143 @@
+/* Guest-physical spaces. */
+#include "mm/gpspace.h"
+#include "error.h"
+#include "lib/string.h"
+
+int gpspace_init(struct gpspace *gs, const struct pt_format *format, owner_t owner)
+{
+	*gs = (struct gpspace){ .owner = owner };
+	return pt_init(&gs->pt, format, owner);
+}
+
+static int free_leaf(u64 va, const struct pt_mapping *m, void *ctx)
+{
+	const struct gpspace *gs = ctx;
+
+	(void)va;
+	if (frame_owner(m->pa) == gs->owner)
+		frame_free(m->pa, m->size == FRAME_SIZE ? FRAME_ORDER_4K : FRAME_ORDER_2M);
+	return 0;
+}
+
+void gpspace_free(struct gpspace *gs)
+{
+	if (!gs->pt.format || gs->pt.root == HPA_NONE)
+		return;
+	pt_walk(&gs->pt, free_leaf, gs);
+	pt_free(&gs->pt);
+	gs->populated = 0;
+	gs->range_count = 0;
+}
+
+int gpspace_add_ram(struct gpspace *gs, gpa_t base, u64 size, bool writable)
+{
+	if ((base | size) & (FRAME_SIZE - 1) || !size || size > BIT(48) || base > BIT(48) - size)
+		return -EINVAL;
+	for (unsigned i = 0; i < gs->range_count; i++)
+		if (base < gs->range[i].base + gs->range[i].size && gs->range[i].base < base + size)
+			return -EINVAL;
+	if (gs->range_count == GPSPACE_RANGES)
+		return -ENOSPC;
+	gs->range[gs->range_count++] = (struct gpspace_range){ base, size, writable };
+	return 0;
+}
+
+/* The range that holds all of [gpa, gpa+len), or NULL. */
+static const struct gpspace_range *find_range(const struct gpspace *gs, gpa_t gpa, u64 len)
+{
+	for (unsigned i = 0; i < gs->range_count; i++) {
+		const struct gpspace_range *r = &gs->range[i];
+
+		if (gpa >= r->base && gpa - r->base < r->size && len <= r->size - (gpa - r->base))
+			return r;
+	}
+	return NULL;
+}
+
+bool gpspace_is_ram(const struct gpspace *gs, gpa_t gpa, u64 len)
+{
+	return find_range(gs, gpa, len) != NULL;
+}
+
+/*
+ * Maps a fresh zeroed frame over gpa. -EEXIST when another vCPU was faster, -EAGAIN when there is no
+ * frame of this order. Zeroing happens outside the lock, since 2 MiB take a while.
+ */
+static int populate(struct gpspace *gs, gpa_t gpa, unsigned order, unsigned prot)
+{
+	u64 size = FRAME_SIZE << order;
+	hpa_t pa = frame_alloc(order, gs->owner);
+	u64 flags;
+	int err;
+
+	if (pa == HPA_NONE)
+		return -EAGAIN;
+	memset(phys_to_virt(pa), 0, size);
+	flags = spin_lock_irq(&gs->lock);
+	err = pt_map(&gs->pt, ROUND_DOWN(gpa, size), pa, size, prot);
+	if (!err)
+		gs->populated += size;
+	spin_unlock_irq(&gs->lock, flags);
+	if (err)
+		frame_free(pa, order);
+	return err;
+}
+
+static int fault_in(struct gpspace *gs, const struct gpspace_range *r, gpa_t gpa)
+{
+	unsigned prot = PT_READ | PT_EXEC | (r->writable ? PT_WRITE : 0), level;
+	gpa_t large = ROUND_DOWN(gpa, 2 * MIB);
+	u64 entry = pt_entry(&gs->pt, gpa, &level);
+	int err;
+
+	if (entry & gs->pt.format->present)
+		return 0; /* another vCPU was faster */
+	/* The walk ended above a table of 4 KiB pages: the whole 2 MiB are free. */
+	if (level > 1 && large >= r->base && large + 2 * MIB <= r->base + r->size) {
+		err = populate(gs, gpa, FRAME_ORDER_2M, prot);
+		if (err != -EAGAIN && err != -EEXIST)
+			return err;
+	}
+	err = populate(gs, gpa, FRAME_ORDER_4K, prot);
+	if (err == -EAGAIN)
+		return -ENOMEM;
+	return err == -EEXIST ? 0 : err;
+}
+
+int gpspace_fault(struct gpspace *gs, gpa_t gpa, bool write)
+{
+	const struct gpspace_range *r = find_range(gs, gpa, 1);
+
+	if (!r || (write && !r->writable))
+		return -EFAULT;
+	return fault_in(gs, r, gpa);
+}
+
+int gpspace_span(struct gpspace *gs, gpa_t gpa, void **hva, u64 *bytes)
+{
+	unsigned level;
+	u64 entry, offset;
+	int err;
+
+	if (gpa >= BIT(48))
+		return -EFAULT;
+	entry = pt_entry(&gs->pt, gpa, &level);
+	if (unlikely(!(entry & gs->pt.format->present))) {
+		err = gpspace_fault(gs, gpa, false);
+		if (err)
+			return err;
+		entry = pt_entry(&gs->pt, gpa, &level);
+	}
+	offset = gpa & (PT_SIZE(level) - 1);
+	*hva = phys_to_virt((entry & PT_ADDR & ~(PT_SIZE(level) - 1)) + offset);
+	*bytes = PT_SIZE(level) - offset;
+	return 0;
+}
+
+void *gpspace_hva(struct gpspace *gs, gpa_t gpa)
+{
+	void *hva;
+	u64 bytes;
+
+	return gpspace_span(gs, gpa, &hva, &bytes) ? NULL : hva;
+}
