@@ -38,6 +38,13 @@ struct cpu_features cpu_features;
 static struct cpu boot_cpu;
 static u8 early_ist[IST_COUNT][EARLY_IST_SIZE] ALIGNED(16);
 
+/* Some vendors pad the name with spaces at its end. */
+static void trim(char *s)
+{
+	for (size_t n = strlen(s); n > 0 && s[n - 1] == ' '; n--)
+		s[n - 1] = '\0';
+}
+
 static void read_names(struct cpu_features *f, u32 max_extended)
 {
 	struct cpuid_regs r = x86_cpuid(0, 0);
@@ -51,6 +58,7 @@ static void read_names(struct cpu_features *f, u32 max_extended)
 		r = x86_cpuid(CPUID_BRAND + i, 0);
 		memcpy(f->brand + i * sizeof(r), &r, sizeof(r));
 	}
+	trim(f->brand);
 }
 
 static void read_xsave(struct cpu_features *f)

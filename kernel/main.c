@@ -22,9 +22,9 @@ void monitor_start(void);
 
 static void greet(void)
 {
-	log_info("%s, %llu MiB, %u module%s, by %s", cpu_features.brand,
-		 frame_count_total() * FRAME_SIZE / MIB, machine.module_count,
-		 machine.module_count == 1 ? "" : "s", machine.loader);
+	log_info("%s, %u CPU%s, TSC %llu MHz, %llu MiB, %u modules, by %s", cpu_features.brand,
+		 machine.cpu_count, machine.cpu_count == 1 ? "" : "s", machine.tsc_khz / 1000,
+		 frame_count_total() * FRAME_SIZE / MIB, machine.module_count, machine.loader);
 }
 
 static void init_interrupts(void)
@@ -49,12 +49,12 @@ void kernel_main(void)
 	frame_init(&machine);
 	kspace_init(&machine);
 	cpu_guard_stacks();
-	greet();
 
 	if (acpi_parse(&machine) < 0)
 		log_warn("no usable ACPI tables");
 	init_interrupts();
 	clock_init();
+	greet();
 	timer_setup();
 	sched_init();
 	x86_sti();

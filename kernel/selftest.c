@@ -56,6 +56,8 @@ static void run_all(void *arg)
 	char value[16];
 
 	(void)arg;
+	if (machine_option(&machine, "selftest", value, sizeof(value)))
+		selftest_crash(value);
 	for (unsigned i = 0; i < table_count; i++)
 		total += tables[i].count;
 	terminal_printf("KTAP version 1\n1..%u\n", total);
@@ -73,6 +75,7 @@ void selftest_start(void)
 {
 	struct thread *t;
 
+	selftest_add(selftest_mm_cases, selftest_mm_count);
 	selftest_add(selftest_kernel_cases, selftest_kernel_count);
 	t = thread_create("selftest", run_all, NULL, PRIO_KERNEL);
 	if (t)
