@@ -26,14 +26,39 @@ MUST_CHECK int guest_translate(struct vcpu *v, gva_t gva, unsigned access, gpa_t
  */
 MUST_CHECK int guest_linear(struct vcpu *v, enum segment_name seg, u64 offset, unsigned size,
 			    unsigned access, gva_t *gva);
+/* The same for callers that know guest_code_bits(); raises nothing: 0, or the vector to raise. */
+MUST_CHECK unsigned guest_linear_check(struct vcpu *v, unsigned bits, enum segment_name seg,
+				       u64 offset, unsigned size, unsigned access, gva_t *gva);
+
+/* Where up to 4 KiB of linear memory are: in one page, or at the end of one and the start of another. */
+struct guest_span {
+	gpa_t gpa[2];
+	unsigned len[2]; /* len[1] is 0 for one page */
+};
+
 /*
- * Copies by linear address, page by page; RAM and devices alike (devices in naturally sized pieces).
- * 0, or -EFAULT after raising #PF in the guest (bytes before the faulting page are transferred).
+ * Translates all of it before anything is touched. 0, or -EFAULT after raising #PF in the guest, or
+ * -ENOMEM: host memory.
+ */
+MUST_CHECK int guest_map(struct vcpu *v, gva_t gva, unsigned len, unsigned access,
+			 struct guest_span *span);
+/* RAM and devices alike; devices see naturally aligned pieces. 0 or -ENOMEM. */
+MUST_CHECK int guest_span_access(struct vcpu *v, const struct guest_span *span, void *buf, bool write);
+/*
+ * Access by the guest-physical address, inside one page: the vCPU's local APIC, RAM, or the bus. 0 or
+ * -ENOMEM. The partition's device lock is held where a device may be meant.
+ */
+MUST_CHECK int guest_physical_access(struct vcpu *v, gpa_t gpa, void *buf, unsigned len, bool write);
+/*
+ * Copies by linear address, page by page. 0, -ENOMEM, or -EFAULT after raising #PF in the guest. Of a
+ * copy that fits in 4 KiB nothing is then transferred, of a longer one the part before.
  */
 MUST_CHECK int guest_read(struct vcpu *v, gva_t gva, void *buf, unsigned len, unsigned access);
 MUST_CHECK int guest_write(struct vcpu *v, gva_t gva, const void *buf, unsigned len, unsigned access);
 /* Up to 15 bytes at CS:RIP; the number read (0: not readable; nothing is raised in the guest). */
 unsigned guest_fetch(struct vcpu *v, u8 *buf, unsigned max);
+/* The linear address of CS:RIP. */
+gva_t guest_rip_linear(struct vcpu *v);
 unsigned guest_cpl(struct vcpu *v);
 /* 16, 32 or 64: the default size of code at CS:RIP. */
 unsigned guest_code_bits(struct vcpu *v);

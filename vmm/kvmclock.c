@@ -7,7 +7,7 @@
 
 struct wall_clock_page {
 	u32 version, sec, nsec;
-} PACKED;
+};
 
 struct system_time_page {
 	u32 version, pad0;
@@ -17,7 +17,7 @@ struct system_time_page {
 	s8 tsc_shift;
 	u8 flags;
 	u8 pad[2];
-} PACKED;
+};
 static_assert(sizeof(struct system_time_page) == 32, "the layout is the guest's");
 
 #define SYSTEM_TIME_ENABLE BIT(0)

@@ -5,6 +5,7 @@
 #include "vmm/partition.h"
 
 #include "drivers/acpi.h"
+#include "kernel/sched.h"
 #include "error.h"
 #include "kernel/log.h"
 #include "kernel/terminal.h"
