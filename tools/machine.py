@@ -89,9 +89,13 @@ def kvm_problem():
 
 def exit_on_signals():
     """Turn SIGTERM and SIGHUP into an ordinary exit, so that machines end."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+
     def handler(number, _frame):
+        for other in numbers:       # a second one must not break the cleaning up
+            signal.signal(other, signal.SIG_IGN)
         sys.exit(128 + number)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in numbers:
         signal.signal(number, handler)
 
 
@@ -166,7 +170,8 @@ class Machine:
         self.end = None             # after the end: how, in words
         self.folder = None
         self._process = None
-        self._pidfd = None
+        self.pidfd = None           # readable when the process has ended
+        self.last_log = ''          # after an end that was not clean: the log's tail
         self._slave = None          # Bochs: keeps the pty open until it has opened it
         self._qmp = self._qmp_file = None
         self._qmp_text = ''
@@ -202,7 +207,7 @@ class Machine:
                 stdin=None if terminal else subprocess.DEVNULL,
                 stdout=None if terminal else output,
                 stderr=None if terminal else subprocess.STDOUT)
-        self._pidfd = os.pidfd_open(self._process.pid)
+        self.pidfd = os.pidfd_open(self._process.pid)
         for end in inherited:
             end.close()
 
@@ -225,16 +230,20 @@ class Machine:
         self._judge()
         return self.exit_code
 
+    def wait_process(self):
+        """Wait for the end without reading the serial line."""
+        self._process.wait()
+
     def stop(self):
         """End the machine if it still runs, and remove all it had."""
         if self.running():
             self._kill()
         if self._process is not None and self.exit_code is None:
             self._judge()
-        for fd in (self.fd, self._slave, self._pidfd):
+        for fd in (self.fd, self._slave, self.pidfd):
             if fd is not None:
                 os.close(fd)
-        self.fd = self._slave = self._pidfd = None
+        self.fd = self._slave = self.pidfd = None
         if self._qmp is not None:
             self._qmp.close()
             self._qmp = None
@@ -272,7 +281,7 @@ class Machine:
         b'' when the last byte is gone).  False: neither came in time."""
         poll = select.poll()
         poll.register(self.fd, select.POLLIN)
-        poll.register(self._pidfd, select.POLLIN)
+        poll.register(self.pidfd, select.POLLIN)
         return bool(poll.poll(None if timeout is None else max(0, timeout) * 1000))
 
     def read(self, size=65536):
@@ -301,7 +310,7 @@ class Machine:
             if not written:
                 poll = select.poll()
                 poll.register(self.fd, select.POLLOUT)
-                poll.register(self._pidfd, select.POLLIN)
+                poll.register(self.pidfd, select.POLLIN)
                 poll.poll()
 
     def write_some(self, data):
@@ -326,6 +335,8 @@ class Machine:
             self.exit_code, self.end = self._judge_bochs(status)
         else:
             self.exit_code, self.end = self._judge_qemu(status)
+        if self.exit_code != 0:
+            self.last_log = self.log_tail()
 
     def _judge_qemu(self, status):
         reasons = self._qmp_reasons()
@@ -350,7 +361,7 @@ class Machine:
 
     def _log_text(self):
         text = ''
-        for name in ('bochs.log', 'output'):
+        for name in ('output', 'bochs.log'):
             if self.folder and os.path.exists(self.path(name)):
                 with open(self.path(name), encoding='utf-8', errors='replace') as file:
                     text += file.read()
