@@ -1,0 +1,127 @@
+/*
+ * Emulation of single instructions: reading and decoding, lengths that the processor does not tell,
+ * and what becomes of the exit.
+ */
+#include "vmm/emulate.h"
+
+#include "error.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "vmm/emulate_insn.h"
+#include "vmm/partition.h"
+
+#define PAGE_SIZE 4096u
+
+/* Bytes that a bus without memory returns. */
+#define OPEN_BUS 0xff
+
+static enum exit_action stop_unknown(struct emulation *e)
+{
+	u8 bytes[INSN_MAX];
+	char text[3 * INSN_MAX + 1] = "";
+	unsigned len = guest_fetch(e->v, bytes, sizeof(bytes));
+
+	for (unsigned i = 0; i < len; i++)
+		snprintf(text + 3 * i, 4, "%02x ", bytes[i]);
+	partition_error(e->v, "cannot emulate the instruction at %#lx: %s", e->exit->rip, text);
+	return EXIT_STOP;
+}
+
+enum exit_action emulate_result(struct emulation *e, int r)
+{
+	switch (r) {
+	case 0:
+		return EXIT_ADVANCE;
+	case -EFAULT:
+	case -EAGAIN:
+		return EXIT_RESUME;
+	case -ENOMEM:
+		partition_error(e->v, "no memory left for the guest");
+		return EXIT_STOP;
+	default:
+		return stop_unknown(e);
+	}
+}
+
+/* The instruction cannot be read although it was executed: the guest has changed its tables since. */
+static int raise_fetch_fault(struct vcpu *v)
+{
+	unsigned access = ACCESS_FETCH | (guest_cpl(v) == 3 ? ACCESS_USER : 0);
+	gva_t gva = guest_rip_linear(v);
+	u32 error = 0;
+	gpa_t gpa;
+	int r = guest_translate(v, gva, access, &gpa, &error);
+
+	if (r == -EFAULT)
+		event_raise_pf(v, gva, error);
+	return r ? r : -EINVAL;
+}
+
+int emulate_decode(struct emulation *e)
+{
+	u8 bytes[INSN_MAX];
+	unsigned len = guest_fetch(e->v, bytes, sizeof(bytes));
+	int r;
+
+	if (!len)
+		return raise_fetch_fault(e->v);
+	e->bits = guest_code_bits(e->v);
+	r = insn_decode(&e->insn, bytes, len, e->bits);
+	if (r == -EAGAIN) /* it goes on in a page that has no RAM */
+		return -EINVAL;
+	if (!r)
+		e->exit->length = e->insn.length;
+	return r;
+}
+
+/* The first bytes of instructions whose exit names them, without prefixes. */
+struct known_length {
+	u32 mask, value; /* of the first four bytes, little-endian */
+	u8 length;
+};
+
+static const struct known_length known_lengths[VM_EXIT_REASONS] = {
+	[VM_EXIT_CPUID] = { 0xffff, 0xa20f, 2 },
+	[VM_EXIT_HLT] = { 0xff, 0xf4, 1 },
+	[VM_EXIT_RDMSR] = { 0xffff, 0x320f, 2 },
+	[VM_EXIT_WRMSR] = { 0xffff, 0x300f, 2 },
+	[VM_EXIT_PAUSE] = { 0xffff, 0x90f3, 2 },
+	[VM_EXIT_HYPERCALL] = { 0xe7ffff, 0xc1010f, 3 }, /* VMCALL C1, VMMCALL D9 */
+	[VM_EXIT_CACHE] = { 0xfeff, 0x080f, 2 },         /* INVD 08, WBINVD 09 */
+	[VM_EXIT_RDPMC] = { 0xffff, 0x330f, 2 },
+	[VM_EXIT_XSETBV] = { 0xffffff, 0xd1010f, 3 },
+	[VM_EXIT_MONITOR] = { 0xffffff, 0xc8010f, 3 },
+	[VM_EXIT_MWAIT] = { 0xffffff, 0xc9010f, 3 },
+};
+
+/*
+ * The page where RIP's instruction was found last time. It may be stale as a TLB entry may, since the
+ * guest's INVLPG does not exit; so its bytes count only when they are exactly what is expected.
+ */
+static unsigned length_by_hint(struct vcpu *v, const struct vm_exit *exit)
+{
+	const struct known_length *known = &known_lengths[exit->reason];
+	unsigned offset = exit->rip & (PAGE_SIZE - 1);
+	u32 bytes;
+
+	if (!v->fetch.hva || exit->rip - offset != v->fetch.page || offset > PAGE_SIZE - sizeof(bytes) ||
+	    vcpu_get_reg(v, REG_CR3) != v->fetch.cr3)
+		return 0;
+	__builtin_memcpy(&bytes, v->fetch.hva + offset, sizeof(bytes));
+	return known->length && (bytes & known->mask) == known->value ? known->length : 0;
+}
+
+unsigned emulate_length(struct vcpu *v, struct vm_exit *exit)
+{
+	unsigned length = length_by_hint(v, exit);
+	u8 bytes[INSN_MAX];
+	struct insn insn;
+
+	if (likely(length))
+		return length;
+	memset(bytes, OPEN_BUS, sizeof(bytes));
+	guest_fetch(v, bytes, sizeof(bytes));
+	if (insn_decode(&insn, bytes, sizeof(bytes), guest_code_bits(v)))
+		return 0;
+	return insn.length;
+}

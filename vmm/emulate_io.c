@@ -1,0 +1,63 @@
+/* IN and OUT, and their string forms. */
+#include "error.h"
+#include "vmm/emulate.h"
+#include "vmm/emulate_insn.h"
+#include "vmm/partition.h"
+
+#define IO_SEGMENT_UNKNOWN 0xff
+
+/* What the vendor did not tell of a string instruction is in its bytes. */
+static int string_io_describe(struct emulation *e)
+{
+	const struct vm_exit *exit = e->exit;
+	struct insn *insn = &e->insn;
+	int r = 0;
+
+	if (!exit->u.io.addr_size || (!exit->u.io.in && exit->u.io.segment == IO_SEGMENT_UNKNOWN)) {
+		r = emulate_decode(e);
+	} else {
+		e->bits = guest_code_bits(e->v);
+		insn->addr_size = exit->u.io.addr_size;
+		insn->segment = exit->u.io.in ? SEG_ES : exit->u.io.segment;
+	}
+	/*
+	 * The processor has checked this port, size and direction; the bytes may be others by now. Only
+	 * a string instruction's segment and address size are taken from them.
+	 */
+	if (!r && insn->segment > SEG_GS)
+		r = -EINVAL;
+	insn->op = exit->u.io.in ? OP_INS : OP_OUTS;
+	insn->op_size = exit->u.io.size;
+	insn->rep = exit->u.io.rep;
+	insn->repne = false;
+	return r;
+}
+
+static enum exit_action string_io(struct vcpu *v, struct vm_exit *exit)
+{
+	struct emulation e = { .v = v, .exit = exit };
+	u8 length = exit->length;
+	int r = string_io_describe(&e);
+
+	if (!r)
+		r = emulate_string(&e);
+	if (length)
+		exit->length = length;
+	return emulate_result(&e, r);
+}
+
+enum exit_action emulate_io(struct vcpu *v, struct vm_exit *exit)
+{
+	struct io_access a = { .addr = exit->u.io.port, .size = exit->u.io.size };
+	u64 rax = v->gpr[REG_RAX];
+
+	if (unlikely(exit->u.io.string))
+		return string_io(v, exit);
+	a.write = !exit->u.io.in;
+	if (a.write)
+		a.value = rax & size_mask(a.size);
+	iobus_access(&v->partition->bus, IO_PORT, &a);
+	if (!a.write)
+		v->gpr[REG_RAX] = size_merge(rax, a.value, a.size);
+	return EXIT_ADVANCE;
+}

@@ -1,0 +1,295 @@
+/*
+ * Instructions with a memory operand, as an access to a device needs them. A LOCK prefix has no effect:
+ * the partition's device lock is held, and RAM is reached here only by the other half of an operand.
+ */
+#include "error.h"
+#include "vmm/emulate.h"
+#include "vmm/emulate_insn.h"
+#include "vmm/partition.h"
+
+struct instruction {
+	int (*fn)(struct emulation *e);
+	bool writes; /* the destination; else it is only read */
+};
+
+static int do_mov(struct emulation *e)
+{
+	u64 value;
+	int r = emulate_get(e, &e->insn.src, &value);
+
+	return r ? r : emulate_put(e, &e->insn.dst, value);
+}
+
+static int do_movsx(struct emulation *e)
+{
+	unsigned shift = 64 - 8 * e->insn.src.size;
+	u64 value;
+	int r = emulate_get(e, &e->insn.src, &value);
+
+	return r ? r : emulate_put(e, &e->insn.dst, (u64)((s64)(value << shift) >> shift));
+}
+
+static int do_movbe(struct emulation *e)
+{
+	u64 value;
+	int r = emulate_get(e, &e->insn.src, &value);
+
+	value = __builtin_bswap64(value) >> (64 - 8 * e->insn.op_size);
+	return r ? r : emulate_put(e, &e->insn.dst, value);
+}
+
+static int get_both(struct emulation *e, u64 *dst, u64 *src)
+{
+	int r = emulate_get(e, &e->insn.dst, dst);
+
+	return r ? r : emulate_get(e, &e->insn.src, src);
+}
+
+static u64 get_flags(struct emulation *e)
+{
+	return vcpu_get_reg(e->v, REG_RFLAGS);
+}
+
+static void set_flags(struct emulation *e, u64 rflags)
+{
+	vcpu_set_reg(e->v, REG_RFLAGS, rflags);
+}
+
+static int do_binary(struct emulation *e)
+{
+	bool keeps = e->insn.op == OP_CMP || e->insn.op == OP_TEST;
+	u64 flags = get_flags(e), a, b;
+	int r = get_both(e, &a, &b);
+
+	if (r)
+		return r;
+	a = alu_binary(e->insn.op, a, b, e->insn.dst.size, &flags);
+	if (!keeps)
+		r = emulate_put(e, &e->insn.dst, a);
+	if (!r)
+		set_flags(e, flags);
+	return r;
+}
+
+static int do_unary(struct emulation *e)
+{
+	u64 flags = get_flags(e), a;
+	int r = emulate_get(e, &e->insn.dst, &a);
+
+	if (!r)
+		r = emulate_put(e, &e->insn.dst, alu_unary(e->insn.op, a, e->insn.dst.size, &flags));
+	if (!r)
+		set_flags(e, flags);
+	return r;
+}
+
+static int do_xchg(struct emulation *e)
+{
+	u64 a, b;
+	int r = get_both(e, &a, &b);
+
+	if (!r)
+		r = emulate_put(e, &e->insn.dst, b);
+	return r ? r : emulate_put(e, &e->insn.src, a);
+}
+
+static int do_xadd(struct emulation *e)
+{
+	u64 flags = get_flags(e), a, b, sum;
+	int r = get_both(e, &a, &b);
+
+	if (r)
+		return r;
+	sum = alu_binary(OP_ADD, a, b, e->insn.dst.size, &flags);
+	/* With both operands the same register the sum stays. */
+	if (e->insn.dst.kind == OPERAND_MEM)
+		r = emulate_put(e, &e->insn.dst, sum);
+	if (!r)
+		r = emulate_put(e, &e->insn.src, a);
+	if (!r && e->insn.dst.kind == OPERAND_REG)
+		r = emulate_put(e, &e->insn.dst, sum);
+	if (!r)
+		set_flags(e, flags);
+	return r;
+}
+
+/* The destination gets a write cycle even when the comparison fails: SDM 2A, CMPXCHG. */
+static int do_cmpxchg(struct emulation *e)
+{
+	struct operand acc = { .kind = OPERAND_REG, .size = e->insn.dst.size, .reg = REG_RAX };
+	u64 flags = get_flags(e), old, new, expected;
+	int r = get_both(e, &old, &new);
+
+	if (!r)
+		r = emulate_get(e, &acc, &expected);
+	if (r)
+		return r;
+	alu_binary(OP_CMP, expected, old, acc.size, &flags);
+	r = emulate_put(e, &e->insn.dst, flags & RFLAGS_ZF ? new : old);
+	if (!r && !(flags & RFLAGS_ZF))
+		r = emulate_put(e, &acc, old);
+	if (!r)
+		set_flags(e, flags);
+	return r;
+}
+
+static int do_bit(struct emulation *e)
+{
+	u64 flags = get_flags(e), value, bit;
+	int r = get_both(e, &value, &bit);
+
+	if (r)
+		return r;
+	bit = 1ull << (bit & (8 * e->insn.dst.size - 1));
+	flags = value & bit ? flags | RFLAGS_CF : flags & ~RFLAGS_CF;
+	if (e->insn.op == OP_BTS)
+		value |= bit;
+	else if (e->insn.op == OP_BTR)
+		value &= ~bit;
+	else
+		value ^= bit;
+	if (e->insn.op != OP_BT)
+		r = emulate_put(e, &e->insn.dst, value);
+	if (!r)
+		set_flags(e, flags);
+	return r;
+}
+
+static unsigned stack_size(struct emulation *e)
+{
+	struct segment ss;
+
+	if (e->bits == 64)
+		return 8;
+	backend->get_seg(e->v, SEG_SS, &ss);
+	return ss.attr & SEG_ATTR_DB ? 4 : 2;
+}
+
+static void set_stack_pointer(struct emulation *e, u64 rsp)
+{
+	u64 old = vcpu_get_reg(e->v, REG_RSP);
+
+	vcpu_set_reg(e->v, REG_RSP, size_merge(old, rsp, stack_size(e)));
+}
+
+static int do_push(struct emulation *e)
+{
+	u64 rsp = vcpu_get_reg(e->v, REG_RSP) - e->insn.op_size, value;
+	struct guest_span stack;
+	int r = emulate_get(e, &e->insn.src, &value);
+
+	if (!r)
+		r = emulate_map(e, SEG_SS, rsp & size_mask(stack_size(e)), e->insn.op_size, ACCESS_WRITE,
+				&stack);
+	if (!r)
+		r = guest_span_access(e->v, &stack, &value, true);
+	if (!r)
+		set_stack_pointer(e, rsp);
+	return r;
+}
+
+static int do_pop(struct emulation *e)
+{
+	u64 rsp = vcpu_get_reg(e->v, REG_RSP), value = 0;
+	struct guest_span stack;
+	int r = emulate_map(e, SEG_SS, rsp & size_mask(stack_size(e)), e->insn.op_size, ACCESS_READ, &stack);
+
+	if (!r)
+		r = guest_span_access(e->v, &stack, &value, false);
+	if (r)
+		return r;
+	/* RSP first: POP RSP keeps the value that was popped. A memory operand is mapped already. */
+	set_stack_pointer(e, rsp + e->insn.op_size);
+	return emulate_put(e, &e->insn.dst, value);
+}
+
+static int do_nop(struct emulation *e)
+{
+	(void)e;
+	return 0;
+}
+
+static const struct instruction instructions[OP_COUNT] = {
+	[OP_MOV] = { do_mov, true },
+	[OP_MOVZX] = { do_mov, true },
+	[OP_MOVSX] = { do_movsx, true },
+	[OP_MOVBE] = { do_movbe, true },
+	[OP_ADD] = { do_binary, true },
+	[OP_OR] = { do_binary, true },
+	[OP_ADC] = { do_binary, true },
+	[OP_SBB] = { do_binary, true },
+	[OP_AND] = { do_binary, true },
+	[OP_SUB] = { do_binary, true },
+	[OP_XOR] = { do_binary, true },
+	[OP_CMP] = { do_binary, false },
+	[OP_TEST] = { do_binary, false },
+	[OP_NOT] = { do_unary, true },
+	[OP_NEG] = { do_unary, true },
+	[OP_INC] = { do_unary, true },
+	[OP_DEC] = { do_unary, true },
+	[OP_XCHG] = { do_xchg, true },
+	[OP_XADD] = { do_xadd, true },
+	[OP_CMPXCHG] = { do_cmpxchg, true },
+	[OP_BT] = { do_bit, false },
+	[OP_BTS] = { do_bit, true },
+	[OP_BTR] = { do_bit, true },
+	[OP_BTC] = { do_bit, true },
+	[OP_PUSH] = { do_push, false },
+	[OP_POP] = { do_pop, true },
+	[OP_NOP] = { do_nop, false },
+};
+
+int emulate_instruction(struct emulation *e)
+{
+	const struct insn *insn = &e->insn;
+	const struct instruction *i = &instructions[insn->op];
+	int r = 0;
+
+	if (emulate_is_string(insn->op))
+		return emulate_string(e);
+	if (!i->fn)
+		return -EINVAL;
+	if (insn->dst.kind == OPERAND_MEM || insn->src.kind == OPERAND_MEM)
+		r = emulate_map_operand(e, i->writes && insn->dst.kind == OPERAND_MEM);
+	return r ? r : i->fn(e);
+}
+
+/*
+ * Code outside RAM. If the guest's tables do not lead there any more it is an ordinary page fault; else
+ * the bus answers with ones, and FF FF is an undefined instruction. The address is counted as stray.
+ */
+static enum exit_action fetch_outside_ram(struct vcpu *v, struct vm_exit *exit)
+{
+	unsigned access = ACCESS_FETCH | (guest_cpl(v) == 3 ? ACCESS_USER : 0);
+	struct iobus *bus = &v->partition->bus;
+	gva_t gva = guest_rip_linear(v);
+	u32 error = 0;
+	gpa_t gpa;
+
+	if (guest_translate(v, gva, access, &gpa, &error) == -EFAULT) {
+		event_raise_pf(v, gva, error);
+		return EXIT_RESUME;
+	}
+	bus->stray_memory++;
+	bus->last_stray_memory = exit->u.fault.gpa;
+	event_raise_ud(v);
+	return EXIT_RESUME;
+}
+
+enum exit_action emulate_mmio(struct vcpu *v, struct vm_exit *exit)
+{
+	struct emulation e = { .v = v, .exit = exit };
+	int r;
+
+	if (exit->u.fault.fetch)
+		return fetch_outside_ram(v, exit);
+	if (exit->in_flight.kind != EVENT_NONE) {
+		partition_error(v, "an event's delivery touched memory outside RAM at %#lx",
+				exit->u.fault.gpa);
+		return EXIT_STOP;
+	}
+	r = emulate_decode(&e);
+	if (!r)
+		r = emulate_instruction(&e);
+	return emulate_result(&e, r);
+}
