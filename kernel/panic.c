@@ -72,13 +72,14 @@ void panic(const char *fmt, ...)
 	panic_end();
 }
 
-static void print_frame(u64 rip)
+/* A return address may be the start of the next function, when the call never returns. */
+static void print_frame(u64 rip, bool is_return_address)
 {
 	u64 offset;
-	const char *name = symbol_lookup(rip, &offset);
+	const char *name = symbol_lookup(rip - is_return_address, &offset);
 
 	if (name)
-		log_error("  %016lx %s+0x%lx", rip, name, offset);
+		log_error("  %016lx %s+0x%lx", rip, name, offset + is_return_address);
 	else
 		log_error("  %016lx ?", rip);
 }
@@ -97,13 +98,13 @@ void panic_backtrace(u64 rip, u64 rbp)
 
 	log_error("call trace:");
 	if (rip)
-		print_frame(rip);
+		print_frame(rip, false);
 	for (unsigned i = 0; i < BACKTRACE_MAX && frame_is_sane(rbp, below); i++) {
 		const u64 *frame = (const u64 *)rbp; /* saved RBP, return address */
 
 		if (frame[1] == 0)
 			break;
-		print_frame(frame[1]);
+		print_frame(frame[1], true);
 		below = rbp;
 		rbp = frame[0];
 	}
