@@ -1,6 +1,7 @@
 /* Soft-off and reset. ACPI 6.4: 4.8.3.2 (PM1 control), 4.8.3.7 (sleep control), 4.8.3.6 (reset). */
 #include "drivers/acpi_power.h"
 #include "drivers/acpi.h"
+#include "drivers/uart.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "lib/string.h"
@@ -15,6 +16,8 @@
 #define SLEEP_EN 0x20
 #define ACPI_ENABLE_TRIES 100000
 #define POWER_OFF_WAIT 1000000 /* loops: emulators take a moment to leave */
+
+#define UART_WAIT 1000000
 
 #define AML_NAME_OP 0x08
 #define AML_PACKAGE_OP 0x12
@@ -103,6 +106,13 @@ static void write_register(bool io, u64 address, u8 value)
 		*p = value;
 }
 
+/* The last lines are still on their way out. */
+static void wait_for_uart(void)
+{
+	for (unsigned i = 0; i < UART_WAIT && !uart_sent(); i++)
+		x86_pause();
+}
+
 static void pause_for_effect(void)
 {
 	for (unsigned i = 0; i < POWER_OFF_WAIT; i++)
@@ -147,6 +157,7 @@ static NORETURN void halt_forever(void)
 void acpi_power_off(void)
 {
 	x86_cli();
+	wait_for_uart();
 	if (machine.s5_valid) {
 		enter_s5();
 		pause_for_effect();
@@ -162,6 +173,7 @@ void acpi_power_off(void)
 void acpi_reset(void)
 {
 	x86_cli();
+	wait_for_uart();
 	if (machine.reset_reg.valid) {
 		write_register(machine.reset_reg.io, machine.reset_reg.addr, machine.reset_reg.value);
 		pause_for_effect();

@@ -24,6 +24,7 @@ enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR = 3, M
 #define MCR_OUT2 0x08 /* connects the interrupt line on a PC */
 #define LSR_DR 0x01
 #define LSR_THRE 0x20
+#define LSR_TEMT 0x40
 
 #define DIVISOR_115200 1
 #define TX_FIFO 16
@@ -75,6 +76,11 @@ void uart_put_polled(u8 c)
 		if (++tries == POLL_LIMIT)
 			return;
 	reg_write(THR, c);
+}
+
+bool uart_sent(void)
+{
+	return !present || reg_read(LSR) & LSR_TEMT;
 }
 
 /* Fills the empty FIFO. Caller holds the lock. */
@@ -145,4 +151,5 @@ void uart_stop(void)
 	reg_write(IER, 0);
 	while ((c = tx()) >= 0)
 		uart_put_polled(c);
+	reg_write(MCR, MCR_DTR_RTS);
 }

@@ -13,5 +13,6 @@ void uart_put_polled(u8 c);                     /* waits for room; any context *
  */
 MUST_CHECK int uart_start(void (*rx)(u8 c), int (*tx)(void));
 void uart_kick_tx(void);                        /* there is something to send now; any context */
+bool uart_sent(void);                           /* everything has left the UART, FIFO included */
 /* For panics: sends what tx still has by polling and leaves interrupt mode. */
 void uart_stop(void);

@@ -2,37 +2,12 @@
 #include "drivers/uart.h"
 #include "kernel/log.h"
 #include "kernel/terminal.h"
+#include "kernel/thread.h"
 #include "lib/format.h"
-#include "lib/string.h"
-#include "mm/frame.h"
-#include "mm/heap.h"
-#include "mm/kspace.h"
+#include "lib/ring.h"
 
 #define WEAK __attribute__((weak))
 
-WEAK void kspace_init(const struct machine *m)
-{
-	(void)m;
-}
-WEAK void *kspace_map_device(u64 pa, u64 size)
-{
-	(void)size;
-	return phys_to_virt(pa);
-}
-WEAK void *kspace_alloc_stack(void)
-{
-	char *p = heap_alloc(KERNEL_STACK_SIZE);
-	return p ? p + KERNEL_STACK_SIZE : NULL;
-}
-WEAK void kspace_free_stack(void *top)
-{
-	heap_free((char *)top - KERNEL_STACK_SIZE);
-}
-WEAK bool kspace_is_guard(u64 va)
-{
-	(void)va;
-	return false;
-}
 WEAK void vmm_init(void);
 WEAK void vmm_init(void)
 {
@@ -41,13 +16,20 @@ WEAK void monitor_start(void);
 WEAK void monitor_start(void)
 {
 }
-WEAK void terminal_init(void)
+static u8 out_buf[65536];
+static struct ring out;
+
+static int tx(void)
 {
-	log_set_polled();
+	return ring_get(&out);
 }
-WEAK void terminal_drain(void)
+
+static void rx(u8 c)
 {
+	if (ring_put(&out, c))
+		uart_kick_tx();
 }
+
 WEAK void terminal_printf(const char *fmt, ...)
 {
 	char text[512];
@@ -58,7 +40,29 @@ WEAK void terminal_printf(const char *fmt, ...)
 	va_end(args);
 	for (const char *s = text; *s; s++) {
 		if (*s == '\n')
-			uart_put_polled('\r');
-		uart_put_polled(*s);
+			ring_put(&out, '\r');
+		ring_put(&out, *s);
 	}
+	uart_kick_tx();
+}
+
+static void sink(enum log_level level, const char *text)
+{
+	(void)level;
+	terminal_printf(LOG_PREFIX "%s\n", text);
+}
+
+WEAK void terminal_init(void)
+{
+	ring_init(&out, out_buf, sizeof(out_buf));
+	if (uart_start(rx, tx) < 0)
+		log_set_polled();
+	else
+		log_set_sink(sink);
+}
+
+WEAK void terminal_drain(void)
+{
+	while (ring_used(&out) || !uart_sent())
+		thread_sleep_ns(NS_PER_MS);
 }
