@@ -26,9 +26,9 @@ static u64 leaf_entry(const struct pt *pt, hpa_t pa, unsigned level, unsigned pr
 }
 
 /* The physical address that a leaf maps its first byte to: a large one may have the PAT bit in bit 12. */
-static hpa_t leaf_pa(u64 entry, unsigned level)
+static hpa_t leaf_pa(u64 entry, u64 size)
 {
-	return entry & PT_ADDR & ~(PT_SIZE(level) - 1);
+	return entry & PT_ADDR & ~(size - 1);
 }
 
 /*
@@ -99,34 +99,17 @@ void pt_free(struct pt *pt)
 	pt->generation++;
 }
 
-u64 pt_entry(const struct pt *pt, u64 va, unsigned *level)
-{
-	const u64 *table = phys_to_virt(pt->root);
-	u64 present = pt->format->present, large = pt->format->large, entry;
-	unsigned l = PT_LEVELS;
-
-	for (;; l--) {
-		entry = READ_ONCE(table[PT_INDEX(va, l)]);
-		if (l == 1 || !(entry & present) || entry & large)
-			break;
-		table = table_of(entry);
-	}
-	*level = l;
-	return entry;
-}
-
 int pt_lookup(const struct pt *pt, u64 va, struct pt_mapping *out)
 {
-	unsigned level;
-	u64 entry;
+	u64 entry, size;
 
 	if (!addresses_valid(pt, va, va))
 		return -ENOENT;
-	entry = pt_entry(pt, va, &level);
+	entry = pt_entry(pt, va, &size);
 	if (!is_present(pt, entry))
 		return -ENOENT;
-	out->pa = leaf_pa(entry, level) | (va & (PT_SIZE(level) - 1));
-	out->size = PT_SIZE(level);
+	out->pa = leaf_pa(entry, size) | (va & (size - 1));
+	out->size = size;
 	out->prot = pt->format->decode(entry);
 	return 0;
 }
@@ -197,7 +180,7 @@ int pt_map(struct pt *pt, u64 va, hpa_t pa, u64 size, unsigned prot)
 static int split_leaf(struct pt *pt, u64 *slot, unsigned level)
 {
 	unsigned prot = pt->format->decode(*slot);
-	hpa_t pa = leaf_pa(*slot, level), table = table_alloc(pt);
+	hpa_t pa = leaf_pa(*slot, PT_SIZE(level)), table = table_alloc(pt);
 	u64 *entry;
 
 	if (table == HPA_NONE)
@@ -223,7 +206,7 @@ static int change_slot(struct pt *pt, u64 *slot, unsigned level, u64 va, u64 las
 	if (is_leaf(pt, entry, level)) {
 		if (whole) {
 			set_entry(pt, slot,
-				  prot ? leaf_entry(pt, leaf_pa(entry, level), level, prot) : 0);
+				  prot ? leaf_entry(pt, leaf_pa(entry, PT_SIZE(level)), level, prot) : 0);
 			return 0;
 		}
 		err = split_leaf(pt, slot, level);
@@ -284,7 +267,7 @@ static int walk_table(const struct walk *w, const u64 *table, unsigned level, u6
 		if (w->pt->format->sign_extended && va & BIT(47))
 			va |= MASK(63, 48);
 		if (is_leaf(w->pt, entry, level)) {
-			struct pt_mapping m = { leaf_pa(entry, level), PT_SIZE(level),
+			struct pt_mapping m = { leaf_pa(entry, PT_SIZE(level)), PT_SIZE(level),
 						w->pt->format->decode(entry) };
 			ret = w->fn(va, &m, w->ctx);
 		} else {

@@ -66,12 +66,39 @@ MUST_CHECK int pt_protect(struct pt *pt, u64 va, u64 size, unsigned prot);
 /* -ENOENT when not mapped. */
 MUST_CHECK int pt_lookup(const struct pt *pt, u64 va, struct pt_mapping *out);
 /*
- * The entry that decides about va, as the processor's walk finds it, and its level: a leaf, or one with
- * no present bit where the walk ends (then nothing is mapped in the PT_SIZE(level) around va).
- */
-u64 pt_entry(const struct pt *pt, u64 va, unsigned *level);
-/*
  * Calls fn for every leaf in ascending order until it returns non-zero, which is passed on. fn may not
  * change the table.
  */
 int pt_walk(const struct pt *pt, int (*fn)(u64 va, const struct pt_mapping *m, void *ctx), void *ctx);
+
+struct pt_step {
+	const u64 *table;
+	u64 entry, size;
+};
+
+/* One level of the walk below; false where it ends. */
+static inline bool pt_step(const struct pt *pt, struct pt_step *w, u64 va, unsigned level)
+{
+	w->entry = READ_ONCE(w->table[PT_INDEX(va, level)]);
+	w->size = PT_SIZE(level);
+	if (level == 1 || !(w->entry & pt->format->present) || w->entry & pt->format->large)
+		return false;
+	w->table = phys_to_virt(w->entry & PT_ADDR);
+	return true;
+}
+
+/*
+ * The entry that decides about va, as the processor's walk finds it, and how many bytes it covers: a
+ * leaf, or one with no present bit where the walk ends (then nothing is mapped in all those bytes).
+ * The address must be one that the format can hold. Inline with constant shifts, since every emulated
+ * access of a guest comes here.
+ */
+static inline u64 pt_entry(const struct pt *pt, u64 va, u64 *size)
+{
+	struct pt_step w = { .table = phys_to_virt(pt->root) };
+
+	if (pt_step(pt, &w, va, 4) && pt_step(pt, &w, va, 3) && pt_step(pt, &w, va, 2))
+		pt_step(pt, &w, va, 1);
+	*size = w.size;
+	return w.entry;
+}
