@@ -61,7 +61,7 @@ void console_put(struct console *c, u8 byte)
 	c->output[c->written++ % CONSOLE_RING] = byte;
 	complete = console_gather(c, byte, line);
 	spin_unlock_irq(&c->lock, flags);
-	terminal_console_byte(c, byte);
+	terminal_console_byte(c);
 	if (complete)
 		console_log_line(c, line);
 }
