@@ -8,7 +8,9 @@
 
 enum io_space { IO_PORT, IO_MEMORY };
 
-/* One access as the device sees it. addr is the offset inside the region; value holds size bytes. */
+/*
+ * One access as the device sees it. addr is the offset inside the region; value holds size bytes.
+ */
 struct io_access {
 	u64 addr;
 	u64 value; /* write: zero-extended; read: the handler's answer, upper bytes ignored */
@@ -17,8 +19,8 @@ struct io_access {
 };
 
 /*
- * Called in a vCPU thread with the bus's device lock held. The access lies wholly inside the region.
- * Whatever a guest does is answered: there is no failure.
+ * Called in a vCPU thread with the bus's device lock held. The access lies wholly inside the
+ * region. Whatever a guest does is answered: there is no failure.
  */
 typedef void (*io_handler_t)(void *dev, struct io_access *a);
 
@@ -54,8 +56,9 @@ MUST_CHECK int iobus_add(struct iobus *bus, enum io_space space, u64 base, u64 s
 MUST_CHECK int iobus_add_bytes(struct iobus *bus, enum io_space space, u64 base, u64 size,
 			       const char *name, io_handler_t handler, void *dev);
 /*
- * Dispatches one access at an absolute address. An access that spans a region's end, or that starts in
- * none, is split into bytes as a PC's bus does; bytes without a device read as ones and are counted.
+ * Dispatches one access at an absolute address. An access that spans a region's end, or that starts
+ * in none, is split into bytes as a PC's bus does; bytes without a device read as ones and are
+ * counted.
  */
 void iobus_access(struct iobus *bus, enum io_space space, struct io_access *a);
 /* The region that holds the address, or NULL. */

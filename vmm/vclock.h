@@ -1,7 +1,8 @@
 #pragma once
 /*
- * A partition's clock: the only time its devices know (rule 2 of docs/architecture.md). Timers fire in
- * a vCPU thread, before it enters the guest, with the device lock held: never in an interrupt handler.
+ * A partition's clock: the only time its devices know (rule 2 of docs/architecture.md). Timers fire
+ * in a vCPU thread, before it enters the guest, with the device lock held: never in an interrupt
+ * handler.
  */
 #include "lib/list.h"
 #include "types.h"
@@ -21,8 +22,8 @@ struct vclock {
 	/* Set when the clock is made; the host's side. */
 	u64 (*host_now_ns)(void *ctx);
 	/*
-	 * The soonest deadline changed. It is given in guest time (the host's is start_ns later); ~0: none
-	 * is armed. The owner arranges to call vclock_run() then; too early does no harm.
+	 * The soonest deadline changed. It is given in guest time (the host's is start_ns later);
+	 * ~0: none is armed. The owner arranges to call vclock_run() then; too early does no harm.
 	 */
 	void (*rearm)(void *ctx, u64 deadline_ns);
 	void *ctx;
@@ -43,18 +44,24 @@ u64 vclock_now(const struct vclock *c);
 /* Unix time in nanoseconds. */
 u64 vclock_wall(const struct vclock *c);
 /*
- * Fires every timer whose deadline has passed, in the order of deadlines, equal ones in the order in which
- * they were armed. A timer's function may arm and cancel any timer; what it arms waits for the next run
- * even if its time has passed, so that no guest can keep us here.
+ * Fires every timer whose deadline has passed, in the order of deadlines, equal ones in the order
+ * in which they were armed. A timer's function may arm and cancel any timer; what it arms waits for
+ * the next run even if its time has passed, so that no guest can keep us here.
  */
 void vclock_run(struct vclock *c);
 
 void vtimer_init(struct vtimer *t, struct vclock *c, void (*fn)(void *arg), void *arg);
-/* Absolute guest time; arms again if it was armed. A time in the past fires at the next vclock_run(). */
+/*
+ * Absolute guest time; arms again if it was armed. A time in the past fires at the next
+ * vclock_run().
+ */
 void vtimer_arm(struct vtimer *t, u64 deadline_ns);
 void vtimer_cancel(struct vtimer *t);
 
-/* Ticks of a clock of hz (at most 2^34) in the first ns nanoseconds, and the first ns with that many. */
+/*
+ * Ticks of a clock of hz (at most 2^34) in the first ns nanoseconds, and the first ns with that
+ * many.
+ */
 static inline u64 vclock_ns_to_ticks(u64 ns, u64 hz)
 {
 	return ns / NS_PER_SEC * hz + ns % NS_PER_SEC * hz / NS_PER_SEC;

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The keyboard controller, with nothing plugged in: commands are answered, bytes for the keyboard or
- * the mouse time out at once. Guests use it for reset and the A20 gate.
+ * The keyboard controller, with nothing plugged in: commands are answered, bytes for the keyboard
+ * or the mouse time out at once. Guests use it for reset and the A20 gate.
  */
 #include "vmm/dev/devices.h"
 

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * PCI configuration mechanism 1 (PCI 3.0, 3.2.2.3.2) on a bus without any device, and the reset control
- * register that PC chipsets have at CF9.
+ * PCI configuration mechanism 1 (PCI 3.0, 3.2.2.3.2) on a bus without any device, and the reset
+ * control register that PC chipsets have at CF9.
  */
 #include "vmm/dev/devices.h"
 

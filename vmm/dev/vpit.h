@@ -24,6 +24,7 @@ struct vpit_channel {
 	bool reload_pending; /* written, not yet loaded */
 	s64 reload_tick;     /* when it will be (modes 2 and 3) */
 	s64 load_tick;       /* when count was loaded; may lie one tick ahead */
+	s64 edges_sent;      /* rising edges of OUT since then that became interrupts (channel 0) */
 	s64 held;            /* ticks counted before the gate went low */
 	u16 stale;           /* what the counter holds while nothing is loaded */
 	bool write_second, read_second;
@@ -36,7 +37,6 @@ struct vpit_channel {
 
 struct vpit_state {
 	struct vpit_channel channel[3];
-	s64 edges_sent; /* rising edges of channel 0 since load_tick that became interrupts */
 	u8 port61;      /* the bits that the guest wrote */
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Single ports: 80h (POST code and I/O delay), 92h (fast A20 and reset), and places where guests look
- * for devices that this PC has not, which answer as an empty bus but are no surprise.
+ * Single ports: 80h (POST code and I/O delay), 92h (fast A20 and reset), and places where guests
+ * look for devices that this PC has not, which answer as an empty bus but are no surprise.
  */
 #include "vmm/dev/devices.h"
 

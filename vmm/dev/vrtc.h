@@ -7,7 +7,7 @@
 struct vrtc_state {
 	u8 index;
 	u8 ram[VRTC_BYTES]; /* the time registers are brought up to date when they are looked at */
-	u64 phase_ns;       /* the clock's seconds begin when (wall time + phase) passes a full one */
+	u64 phase_ns;       /* the clock's seconds begin where wall time + phase is whole */
 	s64 offset;         /* seconds: the guest's time - the clock's */
 	u8 weekday_shift;   /* the guest may count its weekdays from any day */
 	bool raw;           /* ram holds a time that the guest wrote during second raw_second */
