@@ -57,14 +57,35 @@ static int transfer(struct gpspace *gs, gpa_t gpa, u8 *to, const u8 *from, u64 l
 	return 0;
 }
 
-int gmem_read(struct gpspace *gs, gpa_t gpa, void *buf, u64 len)
+static __attribute__((noinline)) int read_slow(struct gpspace *gs, gpa_t gpa, void *buf, u64 len)
 {
 	return all_ram(gs, gpa, len, false) ? transfer(gs, gpa, buf, NULL, len) : -EFAULT;
 }
 
-int gmem_write(struct gpspace *gs, gpa_t gpa, const void *buf, u64 len)
+static __attribute__((noinline)) int write_slow(struct gpspace *gs, gpa_t gpa, const void *buf, u64 len)
 {
 	return all_ram(gs, gpa, len, true) ? transfer(gs, gpa, NULL, buf, len) : -EFAULT;
+}
+
+/* A present leaf is RAM of one range, so what lies within one needs no other check. */
+int gmem_read(struct gpspace *gs, gpa_t gpa, void *buf, u64 len)
+{
+	const void *hva = gpspace_present(gs, gpa, len, false);
+
+	if (unlikely(!hva))
+		return read_slow(gs, gpa, buf, len);
+	memcpy(buf, hva, len);
+	return 0;
+}
+
+int gmem_write(struct gpspace *gs, gpa_t gpa, const void *buf, u64 len)
+{
+	void *hva = gpspace_present(gs, gpa, len, true);
+
+	if (unlikely(!hva))
+		return write_slow(gs, gpa, buf, len);
+	memcpy(hva, buf, len);
+	return 0;
 }
 
 int gmem_zero(struct gpspace *gs, gpa_t gpa, u64 len)

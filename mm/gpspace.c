@@ -113,12 +113,6 @@ int gpspace_fault(struct gpspace *gs, gpa_t gpa, bool write)
 	return fault_in(gs, r, gpa);
 }
 
-/* The kernel's pointer behind a present entry that covers gpa. */
-static inline void *entry_hva(u64 entry, u64 size, gpa_t gpa)
-{
-	return phys_to_virt((entry & PT_ADDR & ~(size - 1)) | (gpa & (size - 1)));
-}
-
 int gpspace_span(struct gpspace *gs, gpa_t gpa, void **hva, u64 *bytes)
 {
 	u64 entry, size;
@@ -133,7 +127,7 @@ int gpspace_span(struct gpspace *gs, gpa_t gpa, void **hva, u64 *bytes)
 			return err;
 		entry = pt_entry(&gs->pt, gpa, &size);
 	}
-	*hva = entry_hva(entry, size, gpa);
+	*hva = phys_to_virt((entry & PT_ADDR & ~(size - 1)) | (gpa & (size - 1)));
 	*bytes = size - (gpa & (size - 1));
 	return 0;
 }
@@ -149,12 +143,7 @@ static __attribute__((noinline)) void *populated_hva(struct gpspace *gs, gpa_t g
 
 void *gpspace_hva(struct gpspace *gs, gpa_t gpa)
 {
-	u64 size, entry;
+	void *hva = gpspace_present(gs, gpa, 1, false);
 
-	if (unlikely(gpa >= BIT(48)))
-		return NULL;
-	entry = pt_entry(&gs->pt, gpa, &size);
-	if (unlikely(!(entry & gs->pt.format->present)))
-		return populated_hva(gs, gpa);
-	return entry_hva(entry, size, gpa);
+	return likely(hva) ? hva : populated_hva(gs, gpa);
 }

@@ -58,3 +58,22 @@ MUST_CHECK void *gpspace_hva(struct gpspace *gs, gpa_t gpa);
  * contiguous for the kernel as well: to the end of a 4 KiB or 2 MiB frame.
  */
 MUST_CHECK int gpspace_span(struct gpspace *gs, gpa_t gpa, void **hva, u64 *bytes);
+
+/*
+ * The fast half of all guest access, without a lock: the kernel's pointer to [gpa, gpa+len) when all of
+ * it lies in one present leaf (that may be written, if asked), else NULL, which says nothing: the
+ * functions above find out.
+ */
+static inline void *gpspace_present(const struct gpspace *gs, gpa_t gpa, u64 len, bool write)
+{
+	const struct pt_format *f = gs->pt.format;
+	u64 entry, size, offset;
+
+	if (unlikely(gpa >= BIT(48)))
+		return NULL;
+	entry = pt_entry(&gs->pt, gpa, &size);
+	offset = gpa & (size - 1);
+	if (!(entry & f->present) || len > size - offset || (write && (entry & f->write) != f->write))
+		return NULL;
+	return phys_to_virt((entry & PT_ADDR & ~(size - 1)) + offset);
+}

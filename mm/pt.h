@@ -26,6 +26,7 @@
 struct pt_format {
 	const char *name;
 	u64 present;        /* an entry with none of these bits maps nothing */
+	u64 write;          /* bits that a leaf must have for writing */
 	u64 table;          /* bits of an entry that points to a lower table */
 	u64 large;          /* the bit that makes a level 2 or 3 entry a leaf */
 	bool sign_extended; /* addresses are canonical 48-bit ones; else they are below 2^48 */

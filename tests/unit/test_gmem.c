@@ -86,9 +86,11 @@ static void test_refused_whole(void **state)
 
 static void test_empty(void **state)
 {
+	u8 zero[1];
+
 	(void)state;
-	assert_int_equal(gmem_read(&gs, 0, NULL, 0), 0);
-	assert_int_equal(gmem_write(&gs, GIB, NULL, 0), 0);
+	assert_int_equal(gmem_read(&gs, 0, zero, 0), 0);
+	assert_int_equal(gmem_write(&gs, GIB, zero, 0), 0);
 	assert_int_equal(gs.populated, 0);
 }
 
