@@ -54,7 +54,7 @@ static_assert(sizeof(struct mb2_mmap_entry) == 24, "Multiboot2 3.6.8");
 static_assert(offsetof(struct mb2_tag_framebuffer, type) == 29, "Multiboot2 3.6.12");
 
 /*
- * Fills the machine from the information at a physical address below 4 GiB. Tags that are cut off by
- * the structure's end are ignored; -EINVAL when there is no memory map among the others.
+ * Fills the machine from the information at a physical address below 4 GiB. Tags that are cut off
+ * by the structure's end are ignored; -EINVAL when there is no memory map among the others.
  */
 MUST_CHECK int multiboot2_parse(struct machine *m, hpa_t info);

@@ -1,7 +1,7 @@
 /*
- * Finds and reads the ACPI tables. They come from firmware: every length and checksum is looked at, and
- * a table that fails is as if it were not there. Tables are mapped as devices, since they may lie in
- * memory that the memory map does not call RAM.
+ * Finds and reads the ACPI tables. They come from firmware: every length and checksum is looked at,
+ * and a table that fails is as if it were not there. Tables are mapped as devices, since they may
+ * lie in memory that the memory map does not call RAM.
  */
 #include "drivers/acpi.h"
 #include "drivers/acpi_power.h"
@@ -55,7 +55,8 @@ static const struct acpi_header *map_root(hpa_t pa, bool *wide)
 	return root;
 }
 
-static const struct acpi_header *find_table(const struct acpi_header *root, bool wide, const char *name)
+static const struct acpi_header *find_table(const struct acpi_header *root, bool wide,
+					    const char *name)
 {
 	const u8 *entries = (const u8 *)(root + 1);
 	size_t width = wide ? sizeof(u64) : sizeof(u32);

@@ -67,12 +67,14 @@ static bool find_s5(struct machine *m, const u8 *aml, size_t size)
 
 static u16 io_port(const struct acpi_address *extended, u32 legacy)
 {
-	if (extended->space == ACPI_SPACE_IO && extended->address && extended->address <= UINT16_MAX)
+	if (extended->space == ACPI_SPACE_IO && extended->address &&
+	    extended->address <= UINT16_MAX)
 		return (u16)extended->address;
 	return legacy <= UINT16_MAX ? (u16)legacy : 0;
 }
 
-void acpi_power_parse(struct machine *m, const struct acpi_fadt *fadt, const struct acpi_header *dsdt)
+void acpi_power_parse(struct machine *m, const struct acpi_fadt *fadt,
+		      const struct acpi_header *dsdt)
 {
 	if (fadt->flags & FADT_HARDWARE_REDUCED) {
 		sleep_control = fadt->sleep_control;
@@ -175,7 +177,8 @@ void acpi_reset(void)
 	x86_cli();
 	wait_for_uart();
 	if (machine.reset_reg.valid) {
-		write_register(machine.reset_reg.io, machine.reset_reg.addr, machine.reset_reg.value);
+		write_register(machine.reset_reg.io, machine.reset_reg.addr,
+			       machine.reset_reg.value);
 		pause_for_effect();
 	}
 	x86_outb(RESET_CONTROL, RESET_CONTROL_FULL);

@@ -40,7 +40,8 @@ struct acpi_fadt { /* 5.2.9 */
 	u32 smi_command;
 	u8 acpi_enable, acpi_disable, s4bios, pstate;
 	u32 pm1a_event, pm1b_event, pm1a_control, pm1b_control, pm2_control, pm_timer, gpe0, gpe1;
-	u8 pm1_event_len, pm1_control_len, pm2_control_len, pm_timer_len, gpe0_len, gpe1_len, gpe1_base;
+	u8 pm1_event_len, pm1_control_len, pm2_control_len, pm_timer_len, gpe0_len, gpe1_len,
+	    gpe1_base;
 	u8 cst;
 	u16 c2_latency, c3_latency, flush_size, flush_stride;
 	u8 duty_offset, duty_width, day_alarm, month_alarm, century;
@@ -69,7 +70,13 @@ struct madt_entry {
 	u8 type, length;
 } PACKED;
 
-enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_LAPIC_ADDRESS = 5, MADT_X2APIC = 9 };
+enum {
+	MADT_LAPIC = 0,
+	MADT_IOAPIC = 1,
+	MADT_OVERRIDE = 2,
+	MADT_LAPIC_ADDRESS = 5,
+	MADT_X2APIC = 9
+};
 
 #define MADT_CPU_ENABLED 1
 

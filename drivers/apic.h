@@ -19,7 +19,7 @@ void lapic_timer_deadline(u64 tsc);
 void lapic_timer_stop(void);
 u32 lapic_timer_current(void); /* ticks left */
 
-void ioapic_init(void);        /* maps those of struct machine, masks every pin */
+void ioapic_init(void); /* maps those of struct machine, masks every pin */
 /* -EINVAL when no IOAPIC has this GSI. */
 MUST_CHECK int ioapic_route(u32 gsi, u8 vector, u32 apic_id, bool active_low, bool level);
 void ioapic_mask(u32 gsi, bool masked);

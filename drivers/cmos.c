@@ -34,7 +34,7 @@ static unsigned from_bcd(u8 v)
 	return (v >> 4) * 10 + (v & 0x0f);
 }
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar; month 1..12, year >= 1970. */
+/* Days since 1970-01-01 of a date in the Gregorian calendar; month 1..12, year >= 1970. */
 static u64 days_from_date(unsigned year, unsigned month, unsigned day)
 {
 	u64 y = month <= 2 ? year - 1 : year, m = (month + 9) % 12; /* the year begins in March */

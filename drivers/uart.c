@@ -8,7 +8,9 @@
 #define COM1 0x3f8
 #define COM1_IRQ 4
 
-enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, SCR = 7 };
+/* Registers by their offset; some depend on the direction, or on LCR_DLAB. */
+enum { RBR = 0, THR = 0, IER = 1, IIR = 2, FCR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, SCR = 7 };
+enum { DLL = 0, DLM = 1 };
 
 #define IER_RX 0x01
 #define IER_THRE 0x02
@@ -28,7 +30,7 @@ enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR = 3, M
 
 #define DIVISOR_115200 1
 #define TX_FIFO 16
-#define POLL_LIMIT 1000000 /* ten characters' time and more on any machine; then the line is dead */
+#define POLL_LIMIT 1000000 /* many characters' time on any machine: then the line is dead */
 #define INTERRUPT_ROUNDS 256
 
 static bool present;
@@ -141,15 +143,8 @@ int uart_start(void (*rx)(u8 c), int (*tx)(void))
 
 void uart_stop(void)
 {
-	int (*tx)(void) = tx_byte;
-	int c;
-
 	spin_init(&tx_lock); /* its holder never comes back */
 	tx_byte = NULL;
-	if (!present || !tx)
-		return;
-	reg_write(IER, 0);
-	while ((c = tx()) >= 0)
-		uart_put_polled(c);
-	reg_write(MCR, MCR_DTR_RTS);
+	if (present)
+		reg_write(IER, 0);
 }

@@ -9,8 +9,8 @@
 #include "x86/insn.h"
 
 #define SAMPLE_TICKS (PIT_HZ / 1000) /* one sample each millisecond */
-#define SAMPLES_MAX 20               /* of the 54 ms that the PIT's channel counts */
-#define TOLERANCE 256                /* two milliseconds in a row must agree to 1/256 */
+#define SAMPLES_MAX 20		     /* of the 54 ms that the PIT's channel counts */
+#define TOLERANCE 256		     /* two milliseconds in a row must agree to 1/256 */
 #define TSC_KHZ_ASSUMED 1000000ull   /* where nothing can be measured */
 #define PIT_DEAD_TSC 2000000000ull
 #define FIXED_SHIFT 32

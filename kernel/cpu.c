@@ -100,7 +100,8 @@ static void read_features(struct cpu_features *f)
 
 /*
  * The kernel itself needs paging, W^X and no FPU; the FPU, SSE and XSAVE bits are for guests, whose
- * state stays in the registers. No user pages exist, so SMEP costs nothing and SMAP would mean nothing.
+ * state stays in the registers. No user pages exist, so SMEP costs nothing and SMAP would mean
+ * nothing.
  */
 static void set_control_registers(const struct cpu_features *f)
 {

@@ -13,25 +13,25 @@ struct thread;
 struct vcpu;
 
 struct cpu {
-	struct cpu *self;            /* GS:0, so that this_cpu() is one load */
-	u64 *guest_gprs;             /* the running vCPU's registers; the entry code uses it by offset */
+	struct cpu *self; /* GS:0, so that this_cpu() is one load */
+	u64 *guest_gprs;  /* the running vCPU's registers; the entry code uses it by offset */
 	struct thread *current;
-	unsigned preempt_count;      /* >0: no switch at the end of an interrupt */
+	unsigned preempt_count; /* >0: no switch at the end of an interrupt */
 	bool need_resched;
 	bool in_interrupt;
-	unsigned id;                 /* 0 .. cpu_count-1, 0 is the boot processor */
+	unsigned id; /* 0 .. cpu_count-1, 0 is the boot processor */
 	u32 apic_id;
 	bool online;
 
 	struct run_queue run_queue;
 	struct thread *idle;
 	struct timer_queue timers;
-	struct cpu_tables tables;    /* GDT, TSS, IST stacks */
+	struct cpu_tables tables; /* GDT, TSS, IST stacks */
 
 	/* The VMM's: */
-	hpa_t vmx_region;            /* VMXON region, or the SVM host save area */
-	hpa_t svm_host_vmcb;         /* where VMSAVE keeps the host's FS, GS, TR, LDTR and syscall MSRs */
-	struct vcpu *loaded_vcpu;    /* the vCPU whose VMCS/VMCB, FPU and MSRs are in this processor */
+	hpa_t vmx_region;    /* VMXON region, or the SVM host save area */
+	hpa_t svm_host_vmcb; /* where VMSAVE keeps the host's FS, GS, TR, LDTR and syscall MSRs */
+	struct vcpu *loaded_vcpu; /* the vCPU whose VMCS/VMCB, FPU and MSRs are in this processor */
 	u32 svm_next_asid;
 	u64 svm_asid_generation;
 
@@ -56,11 +56,11 @@ void cpu_guard_stacks(void);
 /* What CPUID said about the boot processor that the kernel itself uses. */
 struct cpu_features {
 	char vendor[13], brand[49];
-	bool intel_like;  /* VMX present */
-	bool amd_like;    /* SVM present */
+	bool intel_like; /* VMX present */
+	bool amd_like;	 /* SVM present */
 	bool xsave, xsaveopt, x2apic, tsc_deadline, pages_1g, smep, smap, invariant_tsc, hypervisor;
 	u64 xcr0_supported; /* CPUID 0xD.0 */
-	u32 xsave_size;     /* bytes for all of xcr0_supported */
+	u32 xsave_size;	    /* bytes for all of xcr0_supported */
 	u8 phys_bits;
 };
 extern struct cpu_features cpu_features;

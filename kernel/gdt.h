@@ -1,5 +1,5 @@
 #pragma once
-/* Segments and the task state segment. Selectors are used by boot code, VMCS host state and traps. */
+/* Segments and the task state segment. Boot code, VMCS host state and traps use the selectors. */
 #include "compiler.h"
 #include "types.h"
 
@@ -26,5 +26,5 @@ struct cpu_tables {
 	struct tss tss;
 };
 
-/* Builds both and loads them into the calling processor; FS and GS bases become 0. SDM 3A 3.4.5, 7.7. */
+/* Builds both and loads them into this processor; FS and GS bases become 0. SDM 3A 3.4.5, 7.7. */
 void gdt_load(struct cpu_tables *tables);

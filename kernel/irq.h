@@ -7,8 +7,8 @@
 #define VECTOR_IRQ_BASE 0x30 /* GSI n is vector 0x30 + n */
 #define VECTOR_IRQS 0x60
 #define VECTOR_TIMER 0xe0
-#define VECTOR_RESCHED 0xe1  /* IPI: look at the run queue, leave the guest */
-#define VECTOR_CALL 0xe2     /* IPI: run functions queued for this CPU */
+#define VECTOR_RESCHED 0xe1 /* IPI: look at the run queue, leave the guest */
+#define VECTOR_CALL 0xe2    /* IPI: run functions queued for this CPU */
 #define VECTOR_SPURIOUS 0xff
 
 /* The frame that trap.asm builds; order is the push order. */

@@ -7,6 +7,7 @@
 #include "lib/format.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
+#include "vmm/console.h"
 
 #define LOG_RING_SIZE (64 * KIB)
 static_assert((LOG_RING_SIZE & (LOG_RING_SIZE - 1)) == 0, "positions wrap by a mask");
@@ -59,7 +60,7 @@ static void append(enum log_level level, const char *text, size_t length)
 	printed = MAX(printed, first);
 }
 
-/* Copies the record at *pos and moves on; false at the end. A position that was overwritten skips. */
+/* Copies the record at *pos and moves on; false at the end. An overwritten position moves up. */
 static bool read_record(u64 *pos, struct record *rec, char text[LOG_LINE_MAX])
 {
 	u64 flags = spin_lock_irq(&lock);
@@ -91,7 +92,7 @@ static void put_polled(const char *text)
 
 static void emit(enum log_level level, const char *text)
 {
-	if (level > log_console_level)
+	if (level > log_console_level && level != LOG_GUEST)
 		return;
 	if (console_sink) {
 		console_sink(level, text);
@@ -135,6 +136,18 @@ void log_print(enum log_level level, const char *fmt, ...)
 	flush();
 }
 
+void log_console(const struct console *c, const char *line)
+{
+	char text[LOG_LINE_MAX];
+	u64 flags;
+
+	snprintf(text, sizeof(text), "%s: %s", c->name, line);
+	flags = spin_lock_irq(&lock);
+	append(LOG_GUEST, text, strlen(text));
+	spin_unlock_irq(&lock, flags);
+	flush();
+}
+
 void log_init(void)
 {
 	static const char *const names[] = { "error", "warn", "info", "debug" };
@@ -142,13 +155,15 @@ void log_init(void)
 
 	if (machine_option(&machine, "loglevel", value, sizeof(value)))
 		for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-			if (strcmp(value, names[i]) == 0 || (value[0] == (char)('0' + i) && !value[1]))
+			if (strcmp(value, names[i]) == 0 ||
+			    (value[0] == (char)('0' + i) && !value[1]))
 				log_console_level = (enum log_level)i;
 	if (machine_option(&machine, "log", value, sizeof(value)) && strcmp(value, "polled") == 0)
 		log_set_polled();
 }
 
-void log_for_each(void (*fn)(u64 time_ns, enum log_level level, const char *text, void *ctx), void *ctx)
+void log_for_each(void (*fn)(u64 time_ns, enum log_level level, const char *text, void *ctx),
+		  void *ctx)
 {
 	struct record rec;
 	char text[LOG_LINE_MAX];

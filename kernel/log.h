@@ -6,13 +6,14 @@
 #include "compiler.h"
 #include "types.h"
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+/* LOG_GUEST marks a line that a partition printed: log_console() makes those. */
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_GUEST };
 
-/* On the console every line of the log begins with this; the ring and the sink have the bare text. */
+/* On the console every log line begins with this; the ring and the sink have the bare text. */
 #define LOG_PREFIX "partita: "
 #define LOG_LINE_MAX 512
 
-/* Lines above this level go to the ring only. From loglevel= on the kernel command line; LOG_INFO. */
+/* Lines above this level go to the ring only. From the option loglevel=; LOG_INFO. */
 extern enum log_level log_console_level;
 
 /* One line, without a newline at its end; longer than 512 characters is cut. */
@@ -23,24 +24,26 @@ void log_print(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 #define log_debug(...) log_print(LOG_DEBUG, __VA_ARGS__)
 
 /*
- * Takes the options: loglevel=error|warn|info|debug (or 0..3), and log=polled, which prints every line
- * at once by polling, for whoever looks for a hang before the terminal runs.
+ * Takes the options: loglevel=error|warn|info|debug (or 0..3), and log=polled, which prints every
+ * line at once by polling, for whoever looks for a hang before the terminal runs.
  */
 void log_init(void);
 /* Calls fn for each kept line, oldest first; text is a copy. Thread context. */
-void log_for_each(void (*fn)(u64 time_ns, enum log_level level, const char *text, void *ctx), void *ctx);
+void log_for_each(void (*fn)(u64 time_ns, enum log_level level, const char *text, void *ctx),
+		  void *ctx);
 /*
  * Where finished lines go: the terminal (kernel/terminal.c) registers itself here once it runs, and
- * gets at once what has been kept so far: polled output would cost thousands of instructions a line,
- * so boot messages wait for it. The sink is called without locks, in the context of the log_print().
+ * gets at once what has been kept so far: polled output would cost thousands of instructions a
+ * line, so boot messages wait for it. The sink is called without locks, in the context of the
+ * log_print().
  */
 void log_set_sink(void (*sink)(enum log_level level, const char *text));
-/* For panics and early ends: prints what was never printed, and from now on everything, by polling. */
+/* For panics: prints what was never printed, and from now on everything, by polling. */
 void log_set_polled(void);
 
 struct console;
 /*
- * A line that a partition printed: kept in the ring as "NAME: line" and shown on COM1 in that form unless
- * the partition is the attached one (its bytes are there already) or another is attached.
+ * A line that a partition printed: kept in the ring as "NAME: line" and shown on COM1 in that form
+ * unless the partition is the attached one (its bytes are there already) or another is attached.
  */
 void log_console(const struct console *c, const char *line);

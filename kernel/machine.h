@@ -31,12 +31,12 @@ struct machine {
 	struct machine_module module[MACHINE_MODULES];
 
 	hpa_t kernel_start, kernel_end; /* physical extent of the image with .bss */
-	hpa_t mb_info;                  /* Multiboot2 information */
+	hpa_t mb_info;			/* Multiboot2 information */
 	u32 mb_info_size;
 
 	bool efi;
-	bool vga_text;  /* a text console at B8000 */
-	hpa_t rsdp;     /* 0 when there is no ACPI */
+	bool vga_text; /* a text console at B8000 */
+	hpa_t rsdp;    /* 0 when there is no ACPI */
 
 	/* From the MADT and FADT (drivers/acpi.c): */
 	unsigned cpu_count;
@@ -50,11 +50,11 @@ struct machine {
 	struct {
 		u8 gsi;
 		bool active_low, level;
-	} isa_irq[16]; /* source overrides applied; identity by default */
-	u16 pm1a_cnt, pm1b_cnt;       /* I/O ports, 0: none */
+	} isa_irq[16];		       /* source overrides applied; identity by default */
+	u16 pm1a_cnt, pm1b_cnt;	       /* I/O ports, 0: none */
 	u8 s5_slp_typ_a, s5_slp_typ_b; /* from \_S5 */
 	bool s5_valid;
-	u16 pm_timer_port;             /* 0: none */
+	u16 pm_timer_port; /* 0: none */
 	struct {
 		bool valid, io;
 		u64 addr;

@@ -23,8 +23,9 @@ void monitor_start(void);
 static void greet(void)
 {
 	log_info("%s, %u CPU%s, TSC %lu MHz, %llu MiB, %u modules, by %s", cpu_features.brand,
-		 machine.cpu_count, machine.cpu_count == 1 ? "" : "s", (machine.tsc_khz + 500) / 1000,
-		 frame_count_total() * FRAME_SIZE / MIB, machine.module_count, machine.loader);
+		 machine.cpu_count, machine.cpu_count == 1 ? "" : "s",
+		 (machine.tsc_khz + 500) / 1000, frame_count_total() * FRAME_SIZE / MIB,
+		 machine.module_count, machine.loader);
 }
 
 static void init_interrupts(void)

@@ -1,5 +1,5 @@
 #pragma once
 #include "compiler.h"
 
-/* Where boot/ hands over: struct machine holds what the loader said; temporary tables, no traps yet. */
+/* boot/ hands over: struct machine holds what the loader said; temporary tables, no traps. */
 NORETURN void kernel_main(void);

@@ -7,6 +7,7 @@
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/symbols.h"
+#include "kernel/terminal.h"
 #include "kernel/thread.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -38,6 +39,7 @@ void panic_begin(void)
 		if (cpu_count > 1)
 			lapic_nmi_others();
 		uart_stop();
+		terminal_flush_polled();
 		log_set_polled();
 	} else if (depth > 3) { /* even the message fails */
 		halt_forever();
@@ -52,7 +54,8 @@ void panic_end(void)
 		log_error("a second failure while handling the first: halted");
 		halt_forever();
 	}
-	if (machine_option(&machine, "poweroff", value, sizeof(value)) && strcmp(value, "idle") == 0)
+	if (machine_option(&machine, "poweroff", value, sizeof(value)) &&
+	    strcmp(value, "idle") == 0)
 		acpi_power_off();
 	log_error("halted");
 	halt_forever();
@@ -84,7 +87,7 @@ static void print_frame(u64 rip, bool is_return_address)
 		log_error("  %016lx ?", rip);
 }
 
-/* A frame pointer that can be followed: in kernel memory, and the chain only goes up within a stack. */
+/* A frame pointer to follow: in kernel memory, and the chain only goes up within a stack. */
 static bool frame_is_sane(u64 rbp, u64 below)
 {
 	return rbp % sizeof(u64) == 0 && rbp >= DIRECT_MAP && rbp > below &&

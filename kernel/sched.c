@@ -1,9 +1,10 @@
 /*
  * The scheduler: one run queue for each CPU, the highest priority first, round robin within one.
  *
- * A thread runs on its home CPU alone, so a thread that was put back into the queue cannot be entered
- * before the CPU has left its stack: the queue's lock need not be held across the switch. Whatever
- * must wait until a dead thread's stack is left is done by sched_finish_switch() in the next thread.
+ * A thread runs on its home CPU alone, so a thread that was put back into the queue cannot be
+ * entered before the CPU has left its stack: the queue's lock need not be held across the switch.
+ * Whatever must wait until a dead thread's stack is left is done by sched_finish_switch() in the
+ * next thread.
  */
 #include "drivers/apic.h"
 #include "kernel/cpu.h"

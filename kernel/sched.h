@@ -5,9 +5,9 @@
 #include "types.h"
 
 #define PRIORITIES 8
-#define PRIO_IDLE 0     /* the idle thread alone */
+#define PRIO_IDLE 0 /* the idle thread alone */
 #define PRIO_VCPU 3
-#define PRIO_KERNEL 5   /* monitor, reaper */
+#define PRIO_KERNEL 5 /* monitor, reaper */
 #define PRIO_HIGH 6
 
 struct cpu;
@@ -15,17 +15,17 @@ struct thread;
 struct timer;
 
 struct run_queue {
-	struct spinlock lock; /* protects the rest, cpu->current and the states of the CPU's threads;
-				 taken with interrupts off */
+	struct spinlock lock; /* protects the rest, cpu->current and the states of the CPU's
+				 threads; taken with interrupts off */
 	struct list ready[PRIORITIES];
-	u32 ready_mask;       /* bit n: ready[n] is not empty */
+	u32 ready_mask; /* bit n: ready[n] is not empty */
 	u64 switches;
 	struct thread *left; /* whom the latest switch left; the CPU's own */
 };
 
 struct timer_queue {
-	struct spinlock lock; /* protects the rest; taken with interrupts off */
-	struct list armed;    /* struct timer, soonest first */
+	struct spinlock lock;  /* protects the rest; taken with interrupts off */
+	struct list armed;     /* struct timer, soonest first */
 	struct timer *running; /* whose function is being called */
 	u64 programmed_ns;     /* what the hardware will fire for; TIMER_NEVER: nothing */
 };
@@ -42,7 +42,7 @@ void sched_slice_check(struct cpu *cpu);
 void sched_make_ready(struct thread *t);
 /* Switches now, or at the next occasion, when sched_make_ready() woke a higher priority. */
 void sched_resched_point(void);
-/* Gives the CPU away; a thread whose state is not RUNNING stays off until made ready. Interrupts off. */
+/* Gives the CPU away; a thread that is not RUNNING stays off until made ready. Interrupts off. */
 void sched_switch(void);
 /* The first thing that runs after a switch, in the thread that was entered. Interrupts off. */
 void sched_finish_switch(void);

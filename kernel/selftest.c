@@ -4,8 +4,8 @@
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/panic.h"
-#include "kernel/terminal.h"
 #include "kernel/sched.h"
+#include "kernel/terminal.h"
 #include "kernel/thread.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -65,7 +65,8 @@ static void run_all(void *arg)
 		for (unsigned n = 0; n < tables[i].count; n++)
 			failed += !run_case(&tables[i].cases[n], ++number);
 	terminal_printf("# %u passed, %u failed\n", total - failed, failed);
-	if (machine_option(&machine, "poweroff", value, sizeof(value)) && strcmp(value, "idle") == 0) {
+	if (machine_option(&machine, "poweroff", value, sizeof(value)) &&
+	    strcmp(value, "idle") == 0) {
 		terminal_drain();
 		acpi_power_off();
 	}

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Tests that run inside the kernel when it is given the option "selftest". They print KTAP (the Linux
- * kernel's Documentation/dev-tools/ktap.rst) on the console, in a thread of their own.
+ * Tests that run inside the kernel when it is given the option "selftest". They print KTAP (the
+ * Linux kernel's Documentation/dev-tools/ktap.rst) on the console, in a thread of their own.
  */
 #include "compiler.h"
 
@@ -27,18 +27,18 @@ void selftest_start(void);
 void selftest_reason(struct selftest *t, const char *fmt, ...) PRINTF(2, 3);
 
 /* Ends the test as failed when the condition does not hold. */
-#define SELFTEST_EXPECT(t, cond)                                                              \
-	do {                                                                                  \
-		if (!(cond)) {                                                                \
-			selftest_reason(t, "%s:%d: %s", __FILE__, __LINE__, #cond);           \
-			return SELFTEST_FAILED;                                               \
-		}                                                                             \
+#define SELFTEST_EXPECT(t, cond)                                                    \
+	do {                                                                        \
+		if (!(cond)) {                                                      \
+			selftest_reason(t, "%s:%d: %s", __FILE__, __LINE__, #cond); \
+			return SELFTEST_FAILED;                                     \
+		}                                                                   \
 	} while (0)
 
-#define SELFTEST_SKIP(t, why)                                                                 \
-	do {                                                                                  \
-		selftest_reason(t, "%s", why);                                                \
-		return SELFTEST_SKIPPED;                                                      \
+#define SELFTEST_SKIP(t, why)                  \
+	do {                                   \
+		selftest_reason(t, "%s", why); \
+		return SELFTEST_SKIPPED;       \
 	} while (0)
 
 extern const struct selftest_case selftest_kernel_cases[], selftest_mm_cases[];

@@ -13,11 +13,13 @@
 
 #define TIMERS 4
 #define CREATE_ROUNDS 100
-#define LONG (5 * NS_PER_SEC) /* the host of an emulator may stop us for a while: this is too much */
+#define LONG \
+	(5 * NS_PER_SEC) /* the host of an emulator may stop us for a while: this is too much */
 
 /*
- * A WRMSR that must raise #GP. Emulators ignore MSRs that they do not know, and each forgets another
- * check: QEMU that bases are canonical, Bochs that the save area is page aligned (APM 2 15.30.4).
+ * A WRMSR that must raise #GP. Emulators ignore MSRs that they do not know, and each forgets
+ * another check: QEMU that bases are canonical, Bochs that the save area is page aligned (APM
+ * 2 15.30.4).
  */
 static int write_bad_value(void)
 {

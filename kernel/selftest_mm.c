@@ -25,7 +25,7 @@ static int test_frames(struct selftest *t)
 		SELFTEST_EXPECT(t, frame_owner(block[i]) == OWNER_KERNEL);
 	}
 	SELFTEST_EXPECT(t, free_before - frame_count(OWNER_FREE) ==
-				   frame_count(OWNER_KERNEL) - kernel_before);
+			       frame_count(OWNER_KERNEL) - kernel_before);
 	for (unsigned i = 0; i < BLOCKS; i++)
 		frame_free(block[i], i % (FRAME_ORDER_2M + 1));
 	SELFTEST_EXPECT(t, frame_count(OWNER_FREE) == free_before);

@@ -66,3 +66,11 @@ WEAK void terminal_drain(void)
 	while (ring_used(&out) || !uart_sent())
 		thread_sleep_ns(NS_PER_MS);
 }
+
+WEAK void terminal_flush_polled(void)
+{
+	int c;
+
+	while ((c = ring_get(&out)) >= 0)
+		uart_put_polled(c);
+}

@@ -14,43 +14,46 @@ struct cpu;
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
 
 struct thread {
-	u64 rsp;                 /* saved by thread_switch.asm; first, for its offset */
+	u64 rsp; /* saved by thread_switch.asm; first, for its offset */
 	char name[32];
 	enum thread_state state; /* run queue lock of the home CPU */
 	int priority;
 	struct cpu *home;
 	void *stack_top;
-	struct list run_node;    /* in a run queue */
-	struct list wait_node;   /* in a wait queue, under its lock */
-	struct list all_node;    /* in the list of all threads */
+	struct list run_node;  /* in a run queue */
+	struct list wait_node; /* in a wait queue, under its lock */
+	struct list all_node;  /* in the list of all threads */
 	u64 slice_end_ns;
-	u64 run_ns, last_in_ns;  /* time on a CPU */
+	u64 run_ns, last_in_ns; /* time on a CPU */
 	u64 switches;
 	void (*fn)(void *arg);
 	void *arg;
 	/*
-	 * Called with interrupts off and no lock on the thread's CPU, just before it leaves and after it
-	 * enters. They may arm timers, not wake threads.
+	 * Called with interrupts off and no lock on the thread's CPU, just before it leaves and
+	 * after it enters. They may arm timers, not wake threads.
 	 */
 	void (*switch_out)(struct thread *t);
 	void (*switch_in)(struct thread *t);
 	void *hook_ctx;
-	bool exiting;            /* on its way out; DEAD when it has left its stack */
-	bool detached;           /* lock of the list of all threads */
+	bool exiting;  /* on its way out; DEAD when it has left its stack */
+	bool detached; /* lock of the list of all threads */
 };
 
-void sched_init(void); /* boot CPU; turns the caller into its idle thread when it calls sched_idle() */
+void sched_init(
+    void); /* boot CPU; turns the caller into its idle thread when it calls sched_idle() */
 NORETURN void sched_idle(void);
 /* Called at the end of interrupts and by preempt_enable() when need_resched is set. */
 void sched_preempt(void);
 
 /* NULL when out of memory. The thread is ready to run on return. Thread context. */
-MUST_CHECK struct thread *thread_create(const char *name, void (*fn)(void *), void *arg, int priority);
+MUST_CHECK struct thread *thread_create(const char *name, void (*fn)(void *), void *arg,
+					int priority);
 /* Created blocked, so that hooks can be set before it first runs; thread_start() makes it ready. */
 MUST_CHECK struct thread *thread_create_blocked(const char *name, void (*fn)(void *), void *arg,
 						int priority);
 void thread_start(struct thread *t);
-/* Ends the calling thread. Its structure and stack are freed by thread_join(), which must be called. */
+/* Ends the calling thread. Its structure and stack are freed by thread_join(), which must be
+ * called. */
 NORETURN void thread_exit(void);
 void thread_join(struct thread *t);
 /* For threads that nobody joins: the idle loop frees them. */
@@ -79,8 +82,9 @@ void waitq_sleep(void);
 void waitq_finish(struct waitq *q);
 
 /*
- * Blocks until the condition holds. Whoever makes it true calls waitq_wake_*() afterwards; since the
- * thread is queued before it looks at the condition again, no wake-up is lost. Thread context only.
+ * Blocks until the condition holds. Whoever makes it true calls waitq_wake_*() afterwards; since
+ * the thread is queued before it looks at the condition again, no wake-up is lost. Thread context
+ * only.
  */
 #define wait_event(q, cond)                    \
 	do {                                   \

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * One-shot timers on the CPU's local APIC (or TSC deadline). No periodic tick: the APIC is programmed for
- * the soonest timer or the end of the running thread's slice when another is ready at its priority.
+ * One-shot timers on the CPU's local APIC (or TSC deadline). No periodic tick: the APIC is
+ * programmed for the soonest timer or the end of the running thread's slice when another is ready
+ * at its priority.
  */
 #include "lib/list.h"
 #include "types.h"
@@ -29,7 +30,7 @@ void clock_init(void);
 u32 clock_ns_to_lapic(u64 ns);
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t), void *ctx);
-/* Arms (again) on the calling CPU. A deadline in the past fires at once, by interrupt. Any context. */
+/* Arms (again) on this CPU. A deadline in the past fires at once, by interrupt. Any context. */
 void timer_arm(struct timer *t, u64 deadline_ns);
 /* After it returns the function does not run any more (on one CPU; cross-CPU waits for it). */
 void timer_cancel(struct timer *t);

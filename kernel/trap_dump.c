@@ -1,4 +1,4 @@
-/* What a person sees of an exception in the kernel: its name, its error code in words, registers. */
+/* What a person sees of an exception: its name, its error code in words, registers. */
 #include "kernel/cpu.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
@@ -43,9 +43,9 @@ static const char *const exception_names[32] = {
 static void describe_page_fault(char *buf, size_t size, u64 error, u64 address)
 {
 	const char *what = error & PF_I ? "fetch from" : error & PF_W ? "write to" : "read of";
-	const char *why = error & PF_RSVD ? "a reserved bit is set in the tables" :
-			  error & PF_P	  ? "the page's protection forbids it" :
-					    "not present";
+	const char *why = error & PF_RSVD ? "a reserved bit is set in the tables"
+			  : error & PF_P  ? "the page's protection forbids it"
+					  : "not present";
 
 	snprintf(buf, size, "%s %016lx: %s%s", what, address, why,
 		 kspace_is_guard(address) ? " (stack overflow)" : "");
@@ -53,9 +53,9 @@ static void describe_page_fault(char *buf, size_t size, u64 error, u64 address)
 
 static void describe_error(char *buf, size_t size, const struct trap_frame *f)
 {
-	const char *table = f->error & SEL_ERROR_IDT ? "IDT vector" :
-			    f->error & SEL_ERROR_LDT ? "LDT entry" :
-						       "GDT entry";
+	const char *table = f->error & SEL_ERROR_IDT   ? "IDT vector"
+			    : f->error & SEL_ERROR_LDT ? "LDT entry"
+						       : "GDT entry";
 
 	buf[0] = '\0';
 	if (f->vector == VEC_PF)
@@ -81,7 +81,8 @@ static void print_registers(const struct trap_frame *f)
 
 void trap_panic(const struct trap_frame *f)
 {
-	const char *name = f->vector < ARRAY_SIZE(exception_names) ? exception_names[f->vector] : NULL;
+	const char *name =
+	    f->vector < ARRAY_SIZE(exception_names) ? exception_names[f->vector] : NULL;
 	const struct thread *t = this_cpu()->current;
 	char detail[128];
 

@@ -1,4 +1,4 @@
-/* Instructions that may fault, with the address to go on from. The table is in section .trap_fixup. */
+/* Instructions that may fault, with the address to go on from; a table in section .trap_fixup. */
 #include "error.h"
 #include "kernel/trap.h"
 #include "x86/reg.h"

@@ -42,8 +42,8 @@ void waitq_wake_all(struct waitq *q)
 }
 
 /*
- * From here to waitq_finish() the thread is marked blocked but runs. A wake-up just marks it running;
- * so does a preemption: then waitq_sleep() returns at once and wait_event() looks again.
+ * From here to waitq_finish() the thread is marked blocked but runs. A wake-up just marks it
+ * running; so does a preemption: then waitq_sleep() returns at once and wait_event() looks again.
  */
 void waitq_prepare(struct waitq *q)
 {
