@@ -10,7 +10,7 @@ GUEST_NASM ?= nasm
 GUEST_OBJCOPY ?= objcopy
 GUEST_OUT := $(BUILD)/guests
 
-GUESTS_64 := hello64 exits triplefault reset spin halt noise echo
+GUESTS_64 := hello64 exits triplefault reset mmio irq fpu spin halt noise echo bench
 GUESTS_32 := hello32
 GUESTS_MB2 := hello-mb2
 GUESTS_16 := hello16
@@ -23,10 +23,11 @@ GUEST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -ffreestanding -fno-pic 
 GUEST_CFLAGS_64 := $(GUEST_CFLAGS) -m64 -mno-red-zone -mcmodel=small
 GUEST_CFLAGS_32 := $(GUEST_CFLAGS) -m32 -march=i686
 GUEST_NASMFLAGS := -Werror \
-	-Iguests/lib/
+	-Iguests/lib/ -Iguests/
 GUEST_LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 \
 	-T guests/lib/guest.ld
 
+GUEST_INCS := guests/lib/header.asm $(wildcard guests/*/*.inc)
 GUEST_LIB_C := $(wildcard guests/lib/*.c)
 GUEST_LIB_64 := $(patsubst guests/%.c,$(GUEST_OUT)/obj64/%.o,$(GUEST_LIB_C)) \
 	$(GUEST_OUT)/obj64/lib/isr.o
@@ -51,15 +52,15 @@ $(GUEST_OUT)/obj32/%.o: guests/%.c guests/guests.mk
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(GUEST_CFLAGS_32) -c $< -o $@
 
-$(GUEST_OUT)/obj64/%.o: guests/%.asm guests/lib/header.asm guests/guests.mk
+$(GUEST_OUT)/obj64/%.o: guests/%.asm $(GUEST_INCS) guests/guests.mk
 	@mkdir -p $(@D)
 	$(GUEST_NASM) -f elf64 $(GUEST_NASMFLAGS) $< -o $@
 
-$(GUEST_OUT)/obj32/%.o: guests/%.asm guests/lib/header.asm guests/guests.mk
+$(GUEST_OUT)/obj32/%.o: guests/%.asm $(GUEST_INCS) guests/guests.mk
 	@mkdir -p $(@D)
 	$(GUEST_NASM) -f elf32 $(GUEST_NASMFLAGS) $< -o $@
 
-$(GUEST_OUT)/objmb2/lib/start.o: guests/lib/start.asm guests/lib/header.asm guests/guests.mk
+$(GUEST_OUT)/objmb2/lib/start.o: guests/lib/start.asm $(GUEST_INCS) guests/guests.mk
 	@mkdir -p $(@D)
 	$(GUEST_NASM) -f elf64 $(GUEST_NASMFLAGS) -DMULTIBOOT2 $< -o $@
 
@@ -89,7 +90,8 @@ $(GUEST_OUT)/$(1).elf: $(GUEST_OUT)/objmb2/lib/start.o $(call guest_objects,$(1)
 endef
 $(foreach guest,$(GUESTS_MB2),$(eval $(call guest_rule_mb2,$(guest))))
 
-$(patsubst %,$(GUEST_OUT)/%.bin,$(GUESTS_16)): $(GUEST_OUT)/%.bin: guests/%/boot.asm guests/guests.mk
+$(patsubst %,$(GUEST_OUT)/%.bin,$(GUESTS_16)): $(GUEST_OUT)/%.bin: guests/%/boot.asm \
+		guests/guests.mk
 	@mkdir -p $(@D)
 	$(GUEST_NASM) -f bin $(GUEST_NASMFLAGS) $< -o $@
 

@@ -42,6 +42,18 @@ void check_eq(u64 got, u64 want, const char *text, ...)
 	print("\n");
 }
 
+/*
+ * For what the manuals say and an emulator we know does otherwise: skipped on a bare machine that
+ * differs, since that is not ours to mend; a partition has to do it right.
+ */
+void check_eq_or_lax(u64 got, u64 want, const char *text)
+{
+	if (got != want && !in_partition())
+		check_skip("this machine does otherwise", "%s", text);
+	else
+		check_eq(got, want, "%s", text);
+}
+
 void check_range(u64 got, u64 low, u64 high, const char *text, ...)
 {
 	__builtin_va_list args;

@@ -13,10 +13,11 @@
 #define PORT_B_SPEAKER	     0x02
 #define PORT_B_OUT2	     0x20
 #define CALIBRATE_MS	     10
+#define CALIBRATE_TRIES	     3
 #define CALIBRATE_GIVE_UP    (1ull << 33)
 #define TSC_PER_MS_IF_BROKEN 1000000
 
-static u64 calibrate(void)
+static u64 calibrate_once(void)
 {
 	u32 count = PIT_HZ * CALIBRATE_MS / 1000;
 	u8 port_b = (u8)((inb(PORT_B) & ~PORT_B_SPEAKER) | PORT_B_GATE2);
@@ -34,6 +35,20 @@ static u64 calibrate(void)
 		}
 	}
 	return (rdtsc() - start) / CALIBRATE_MS + 1;
+}
+
+/* A host that holds us up makes a measurement too long, never too short: the shortest is best. */
+static u64 calibrate(void)
+{
+	u64 best = calibrate_once();
+
+	for (u32 i = 1; i < CALIBRATE_TRIES && best != TSC_PER_MS_IF_BROKEN; i++) {
+		u64 rate = calibrate_once();
+
+		if (rate < best)
+			best = rate;
+	}
+	return best;
 }
 
 u64 tsc_per_ms(void)

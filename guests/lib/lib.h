@@ -37,6 +37,7 @@ void print_args(const char *format, __builtin_va_list args);
 /* checks: check.c */
 void check(bool ok, const char *text, ...) PRINTF(2, 3);
 void check_eq(u64 got, u64 want, const char *text, ...) PRINTF(3, 4);
+void check_eq_or_lax(u64 got, u64 want, const char *text);
 void check_range(u64 got, u64 low, u64 high, const char *text, ...) PRINTF(4, 5);
 void check_skip(const char *reason, const char *text, ...) PRINTF(2, 3);
 u32 check_failures(void);
