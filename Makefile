@@ -55,9 +55,10 @@ $(BUILD)/gen/asm_offsets.inc: kernel/asm_offsets.c
 
 -include $(OBJS:.o=.d) $(BUILD)/gen/asm_offsets.d
 
+include vmm/load/dsdt.mk
 include guests/guests.mk
 include tests/unit/unit.mk
-include tools/tools.mk
+-include tools/tools.mk
 include tools/check.mk
 
 clean:

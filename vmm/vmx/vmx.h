@@ -95,4 +95,5 @@ int vmx_run(struct vcpu *v, struct vm_exit *exit);
 const char *vmx_error_name(u32 error);   /* VM-instruction errors, SDM 3C 30.4 */
 const char *vmx_reason_name(u32 reason); /* basic exit reasons */
 /* vmx_dump.c */
+const char *vmx_suspect(struct vcpu *v);
 void vmx_dump(struct vcpu *v, void (*print)(const char *fmt, ...) PRINTF(1, 2));

@@ -6,6 +6,7 @@
 #include "mm/pt.h"
 #include "lib/string.h"
 #include "vmm/vmx/vmx.h"
+#include "vmm/vmx/vmx_selftest.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
 
@@ -105,6 +106,7 @@ int vmx_probe(void)
 	c->cr0_fixed1 = x86_rdmsr(MSR_VMX_CR0_FIXED1);
 	c->cr4_fixed0 = x86_rdmsr(MSR_VMX_CR4_FIXED0);
 	c->cr4_fixed1 = x86_rdmsr(MSR_VMX_CR4_FIXED1);
+	vmx_selftest_register();
 	return 0;
 }
 

@@ -1,6 +1,8 @@
 /* The current VMCS in words, for an entry that the processor refused. */
 #include "vmm/vmx/vmx.h"
 
+#define RFLAGS_DEFINED 0x3f7fd7ull /* SDM 3A figure 2-5 */
+
 static const struct {
 	const char *name;
 	u16 field;
@@ -22,8 +24,11 @@ static const struct {
 	{ "ept pointer", VMCS_EPT_POINTER },
 };
 
-/* The state that SDM 3C 26.3.1 checks first and that software most often gets wrong. */
-static void dump_suspects(struct vcpu *v, void (*print)(const char *fmt, ...) PRINTF(1, 2))
+/*
+ * The state that SDM 3C 26.3.1 checks and that software most often gets wrong: the first that is, in
+ * words, or NULL.
+ */
+const char *vmx_suspect(struct vcpu *v)
 {
 	u64 cr0 = vmcs_read(VMCS_GUEST_CR0), cr4 = vmcs_read(VMCS_GUEST_CR4);
 	u64 efer = vmcs_read(VMCS_GUEST_EFER), rflags = vmcs_read(VMCS_GUEST_RFLAGS);
@@ -31,19 +36,20 @@ static void dump_suspects(struct vcpu *v, void (*print)(const char *fmt, ...) PR
 
 	(void)v;
 	if ((cr0 & CR0_PG) && !(cr0 & CR0_PE))
-		print("  vmx: CR0.PG is set without CR0.PE");
+		return "CR0.PG without CR0.PE";
 	if (cr4 & ~vmx_caps.cr4_fixed1)
-		print("  vmx: CR4 has bits that VMX does not allow: %#lx", cr4 & ~vmx_caps.cr4_fixed1);
+		return "bits of CR4 that VMX does not allow";
 	if (ia32e != !!(efer & EFER_LMA))
-		print("  vmx: EFER.LMA and the entry control IA-32e mode guest disagree");
+		return "EFER.LMA and the entry control IA-32e mode guest, which disagree";
 	if (ia32e && !(cr4 & CR4_PAE))
-		print("  vmx: IA-32e mode without CR4.PAE");
-	if (!(rflags & RFLAGS_FIXED) || (rflags & ~0x3f7fd7ull))
-		print("  vmx: reserved bits of RFLAGS are wrong: %#lx", rflags);
+		return "IA-32e mode without CR4.PAE";
+	if (!(rflags & RFLAGS_FIXED) || (rflags & ~RFLAGS_DEFINED))
+		return "reserved bits of RFLAGS";
 	if (vmcs_read(VMCS_LINK_POINTER) != ~0ull)
-		print("  vmx: the VMCS link pointer is not all ones");
+		return "the VMCS link pointer";
 	if (vmcs_read(VMCS_GUEST_TR_ACCESS_RIGHTS) & SEG_ATTR_UNUSABLE)
-		print("  vmx: TR is unusable");
+		return "an unusable TR";
+	return NULL;
 }
 
 void vmx_dump(struct vcpu *v, void (*print)(const char *fmt, ...) PRINTF(1, 2))
@@ -57,5 +63,5 @@ void vmx_dump(struct vcpu *v, void (*print)(const char *fmt, ...) PRINTF(1, 2))
 	for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
 		print("  vmx: %s %#lx", fields[i].name, vmcs_read(fields[i].field));
 	if (raw & EXIT_REASON_ENTRY_FAILED)
-		dump_suspects(v, print);
+		print("  vmx: suspect: %s", vmx_suspect(v) ? vmx_suspect(v) : "see SDM 3C 26.3");
 }
