@@ -18,4 +18,5 @@ void asm_offsets(void)
 	DEFINE(SEL_KERNEL_CODE, SEL_KERNEL_CODE);
 	DEFINE(SEL_KERNEL_DATA, SEL_KERNEL_DATA);
 	DEFINE(SEL_TSS, SEL_TSS);
+	DEFINE(CPU_TABLES_GDT, offsetof(struct cpu, tables.gdt));
 }

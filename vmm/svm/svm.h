@@ -1,0 +1,127 @@
+#pragma once
+/* What the files of the SVM back end share. Nothing outside vmm/svm/ includes this. */
+#include "compiler.h"
+#include "types.h"
+#include "vmm/backend.h"
+#include "vmm/svm/vmcb.h"
+
+struct cpu;
+struct partition;
+struct vcpu;
+
+/* CPUID 8000_000A, as far as we use it. */
+struct svm_features {
+	u32 revision;
+	u32 asids;         /* 0 .. asids-1; 0 is the host's */
+	bool nrip;         /* #VMEXIT stores the next RIP of intercepted instructions */
+	bool decode_assists;
+	bool flush_by_asid;
+	bool clean_bits;
+	bool rdtscp;       /* the guest can read TSC_AUX, which the VMCB does not hold */
+	hpa_t iopm_pa;     /* one I/O permission map for all: every port exits */
+};
+extern struct svm_features svm_features;
+
+#define SVM_IOPM_ORDER 2 /* 12 KiB and 3 bits, APM 2 15.10.1; frames come in powers of two */
+#define SVM_MSRPM_ORDER 1 /* 8 KiB, APM 2 15.11 */
+#define SVM_MSRPM_SIZE (FRAME_SIZE << SVM_MSRPM_ORDER)
+
+/* To do before the next entry (svm_run.c). The hot path sees one word. */
+#define SVM_ENTRY_ASID BIT(0)   /* cached translations are void: take a new ASID */
+#define SVM_ENTRY_CHECK BIT(1)  /* software changed what VMRUN checks: see whether it will like it */
+#define SVM_ENTRY_WINDOW BIT(2) /* an interrupt window is wanted; stays until it opens */
+#define SVM_ENTRY_VIRQ BIT(3)   /* deliver virq_vector by V_IRQ (quirk) */
+#define SVM_ENTRY_STEP BIT(4)   /* run one instruction only */
+#define SVM_ENTRY_NMI BIT(5)    /* an NMI window is wanted; stays until it is taken back */
+
+/* To do after the exit. */
+#define SVM_EXITED_ONCE BIT(0)   /* clear the fields that were for one entry: EVENTINJ, TLB_CONTROL */
+#define SVM_EXITED_VIRQ BIT(1)   /* was the V_IRQ interrupt taken? */
+#define SVM_EXITED_STEP BIT(2)   /* TF was ours */
+#define SVM_EXITED_SHADOW BIT(3) /* the processor forgets a shadow that it has not used up (quirk) */
+#define SVM_EXITED_TRIPLE BIT(4) /* every exception was intercepted (quirk) */
+#define SVM_EXITED_IRET BIT(5)   /* the IRET that ends an NMI handler was about to run */
+
+struct svm_partition {
+	hpa_t msrpm_pa;
+	u8 *msrpm;
+};
+
+struct svm_vcpu {
+	struct vmcb *vmcb;
+	hpa_t vmcb_pa;
+	hpa_t host_vmcb_pa;  /* of the CPU it is loaded on: VMLOAD's part of the host */
+	u32 entry_work, exit_work;
+
+	/* Translations: valid for this CPU, ASID generation and version of the nested tables. */
+	const u64 *table_generation;
+	u64 flushed_generation;
+	struct cpu *cpu;
+	u64 asid_generation;
+
+	u64 cr0_hidden;      /* CD and NW as the guest wrote them; the real ones stay clear */
+	u32 exceptions;      /* intercepted: asked for by trap_exception() */
+	u8 virq_vector;
+	bool single_step;    /* asked for by single_step() */
+	bool step_for_window;/* a step that only leads out of an interrupt shadow or an NMI handler */
+	bool step_tf;        /* the guest's own TF during a step */
+	u8 step_opcode;      /* of the instruction that is stepped over */
+	u64 entry_rip, entry_rsp, iret_rip;
+	bool nmi_blocked;    /* from the injection of an NMI to the IRET of its handler */
+	bool dr_loaded;      /* DR0-3 are the guest's while it is loaded; before that every access exits */
+	u64 dr[4];
+	const char *suspect; /* what svm_check_vmcb() did not like before the last entry */
+	bool suspect_ours;   /* ... and it is a control of ours */
+};
+
+/* svm_run.c */
+int svm_run(struct vcpu *v, struct vm_exit *exit);
+void svm_load(struct vcpu *v);
+void svm_put(struct vcpu *v);
+void svm_flush(struct vcpu *v);
+
+/* svm_step.c: running a single instruction of the guest */
+void svm_step_begin(struct vcpu *v);
+void svm_step_end(struct vcpu *v, struct vm_exit *exit);
+void svm_single_step(struct vcpu *v, bool on);
+
+/* svm_exit.c */
+void svm_decode_exit(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
+void svm_use_debug_registers(struct svm_vcpu *s);
+
+/* svm_cr.c: which control register, which general register, which value */
+void svm_decode_cr(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
+
+/* svm_regs.c */
+u64 svm_get_reg(struct vcpu *v, unsigned reg);
+void svm_set_reg(struct vcpu *v, unsigned reg, u64 value);
+void svm_get_seg(struct vcpu *v, enum segment_name seg, struct segment *s);
+void svm_set_seg(struct vcpu *v, enum segment_name seg, const struct segment *s);
+
+/* svm_event.c */
+bool svm_can_inject(struct vcpu *v, enum event_kind kind);
+void svm_inject(struct vcpu *v, const struct event *e);
+void svm_want_window(struct vcpu *v, enum event_kind kind, bool on);
+void svm_decode_in_flight(struct svm_vcpu *s, struct event *e);
+void svm_close_intr_window(struct svm_vcpu *s);
+
+/* svm_vcpu.c */
+int svm_partition_init(struct partition *p);
+void svm_partition_free(struct partition *p);
+int svm_vcpu_init(struct vcpu *v);
+void svm_vcpu_free(struct vcpu *v);
+void svm_trap_msr(struct vcpu *v, u32 msr, enum msr_trap trap);
+void svm_trap_exception(struct vcpu *v, u32 mask);
+void svm_set_tsc_offset(struct vcpu *v, u64 offset);
+/* A VMCB with our controls and the state after RESET; the frame is the caller's. */
+void svm_vmcb_init(struct vmcb *vmcb, hpa_t msrpm_pa, hpa_t ncr3);
+
+/* svm_check.c: NULL, or which rule of APM 2 15.5.1 the VMCB breaks; *ours: it is not guest state */
+const char *svm_check_vmcb(const struct vmcb *vmcb, bool *ours);
+
+/* svm_dump.c */
+const char *svm_exit_name(u64 code);
+void svm_dump(struct vcpu *v, void (*print)(const char *fmt, ...) PRINTF(1, 2));
+
+/* svm_selftest.c */
+void svm_selftest_register(void);

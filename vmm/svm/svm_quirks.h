@@ -1,0 +1,43 @@
+#pragma once
+/*
+ * Where an emulated processor's SVM differs from the manual's. Each is off on processors that behave.
+ * docs/platform lists how each was found; vmm/svm/svm_selftest.c shows some of them at work.
+ */
+#include "compiler.h"
+#include "types.h"
+
+struct svm_vcpu;
+struct vcpu;
+struct vm_exit;
+
+struct svm_quirks {
+	const char *engine; /* "QEMU TCG", "Bochs", or NULL */
+
+	/*
+	 * VMRUN with an interrupt shadow: QEMU TCG ignores the shadow and takes V_IRQ at once, Bochs
+	 * does not look at V_IRQ again once the shadow has passed. So no window is opened inside a
+	 * shadow; we step over the one instruction first.
+	 */
+	bool no_window_in_shadow;
+	/* QEMU TCG: a shadow that VMRUN ignored is lost when the exit comes before an instruction. */
+	bool shadow_lost;
+	/*
+	 * QEMU TCG: EVENTINJ of an external interrupt leaves the vector in the emulator's own pending
+	 * exception; when its main loop is then interrupted by the host, it is delivered again (one in
+	 * about 50,000). V_IRQ takes another path, which is sound.
+	 */
+	bool inject_by_virq;
+	/* QEMU TCG: XSETBV is not intercepted, the guest changes the real XCR0. */
+	bool xsetbv_not_intercepted;
+	/*
+	 * Bochs: an exception while #DF is delivered resets the whole machine instead of giving a
+	 * SHUTDOWN exit; but an intercept of that third exception comes first.
+	 */
+	bool triple_fault_kills;
+};
+extern struct svm_quirks svm_quirks;
+
+/* Recognizes the engine. Boot CPU, once. */
+void svm_quirks_probe(void);
+/* Exceptions that must be intercepted whatever the guest does. */
+u32 svm_quirks_exceptions(void);

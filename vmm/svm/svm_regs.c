@@ -1,0 +1,176 @@
+/* The registers of a vCPU that does not run: the VMCB holds them all, after VMSAVE at every exit. */
+#include "vmm/svm/svm.h"
+#include "vmm/vcpu.h"
+
+/* CD would slow the whole processor down and NW needs CD: kept here, not given to the processor. */
+#define CR0_HIDDEN (CR0_CD | CR0_NW)
+
+/* Where each register lies in the VMCB. Those that need more than a copy are not in it. */
+#define AT(field) offsetof(struct vmcb, save.field)
+static const u16 reg_offset[REG_COUNT] = {
+	[REG_RSP] = AT(rsp),
+	[REG_RIP] = AT(rip),
+	[REG_RFLAGS] = AT(rflags),
+	[REG_CR2] = AT(cr2),
+	[REG_CR3] = AT(cr3),
+	[REG_CR4] = AT(cr4),
+	[REG_DR6] = AT(dr6),
+	[REG_DR7] = AT(dr7),
+	[REG_PAT] = AT(g_pat),
+	[REG_STAR] = AT(star),
+	[REG_LSTAR] = AT(lstar),
+	[REG_CSTAR] = AT(cstar),
+	[REG_SFMASK] = AT(sfmask),
+	[REG_KERNEL_GS_BASE] = AT(kernel_gs_base),
+	[REG_SYSENTER_CS] = AT(sysenter_cs),
+	[REG_SYSENTER_ESP] = AT(sysenter_esp),
+	[REG_SYSENTER_EIP] = AT(sysenter_eip),
+	[REG_DEBUGCTL] = AT(dbgctl),
+};
+
+/* A write of these can make the VMCB one that VMRUN refuses: its reason is found before the entry. */
+#define CHECKED_REGS                                                                                \
+	(BIT(REG_CR0) | BIT(REG_CR3) | BIT(REG_CR4) | BIT(REG_DR6) | BIT(REG_DR7) | BIT(REG_EFER) | \
+	 BIT(REG_PAT))
+/* What cached translations depend on. */
+#define TRANSLATION_REGS (BIT(REG_CR0) | BIT(REG_CR3) | BIT(REG_CR4) | BIT(REG_EFER))
+
+static u64 *svm_reg(struct svm_vcpu *s, unsigned reg)
+{
+	return (u64 *)((u8 *)s->vmcb + reg_offset[reg]);
+}
+
+u64 svm_get_reg(struct vcpu *v, unsigned reg)
+{
+	struct svm_vcpu *s = v->vendor;
+
+	if (reg >= REG_COUNT)
+		return 0;
+	if (reg_offset[reg])
+		return *svm_reg(s, reg);
+	switch (reg) {
+	case REG_CR0: return s->vmcb->save.cr0 | s->cr0_hidden;
+	case REG_EFER: return s->vmcb->save.efer & ~EFER_SVME;
+	case REG_INTR_SHADOW: return s->vmcb->control.int_state & VMCB_INTERRUPT_SHADOW;
+	default: return v->gpr[reg];
+	}
+}
+
+/*
+ * While the guest's CR0 differs from the real one, reads show it the difference, and every write is
+ * seen: the selective intercept would miss one that only clears what is hidden.
+ */
+static void svm_set_cr0(struct svm_vcpu *s, u64 value)
+{
+	struct vmcb_control *c = &s->vmcb->control;
+
+	s->cr0_hidden = value & CR0_HIDDEN;
+	s->vmcb->save.cr0 = (value & ~CR0_HIDDEN) | CR0_ET;
+	if (s->cr0_hidden) {
+		c->intercept_cr_read |= VMCB_CR0;
+		c->intercept_cr_write |= VMCB_CR0;
+	} else {
+		c->intercept_cr_read &= (u16)~VMCB_CR0;
+		c->intercept_cr_write &= (u16)~VMCB_CR0;
+	}
+}
+
+static void svm_set_shadow(struct svm_vcpu *s, bool on)
+{
+	if (on)
+		s->vmcb->control.int_state |= VMCB_INTERRUPT_SHADOW;
+	else
+		s->vmcb->control.int_state &= ~VMCB_INTERRUPT_SHADOW;
+}
+
+void svm_set_reg(struct vcpu *v, unsigned reg, u64 value)
+{
+	struct svm_vcpu *s = v->vendor;
+
+	if (reg >= REG_COUNT)
+		return;
+	if (BIT(reg) & TRANSLATION_REGS)
+		s->entry_work |= SVM_ENTRY_ASID;
+	if (BIT(reg) & CHECKED_REGS)
+		s->entry_work |= SVM_ENTRY_CHECK;
+	if (reg_offset[reg]) {
+		*svm_reg(s, reg) = value;
+		return;
+	}
+	switch (reg) {
+	case REG_CR0: svm_set_cr0(s, value); break;
+	case REG_EFER: s->vmcb->save.efer = value | EFER_SVME; break;
+	case REG_INTR_SHADOW: svm_set_shadow(s, value); break;
+	default: v->gpr[reg] = value;
+	}
+}
+
+static struct vmcb_segment *svm_segment(struct svm_vcpu *s, enum segment_name seg)
+{
+	struct vmcb_save *save = &s->vmcb->save;
+
+	switch (seg) {
+	case SEG_ES: return &save->es;
+	case SEG_CS: return &save->cs;
+	case SEG_SS: return &save->ss;
+	case SEG_DS: return &save->ds;
+	case SEG_FS: return &save->fs;
+	case SEG_GS: return &save->gs;
+	case SEG_LDTR: return &save->ldtr;
+	case SEG_TR: return &save->tr;
+	case SEG_GDTR: return &save->gdtr;
+	default: return &save->idtr;
+	}
+}
+
+/* The VMCS keeps AVL, L, D/B and G four bits higher: a descriptor's limit bits lie between. */
+#define ATTR_LOW 0x00ffu
+#define ATTR_HIGH 0x0f00u
+#define ATTR_SHIFT 4
+
+static u32 attr_from_vmcb(u16 attr)
+{
+	return (attr & ATTR_LOW) | (u32)(attr & ATTR_HIGH) << ATTR_SHIFT;
+}
+
+static u16 attr_to_vmcb(u32 attr)
+{
+	if (attr & SEG_ATTR_UNUSABLE)
+		return 0; /* a null selector: not present, APM 2 4.5.1 */
+	return (u16)((attr & ATTR_LOW) | (attr >> ATTR_SHIFT & ATTR_HIGH));
+}
+
+static bool seg_may_be_null(enum segment_name seg)
+{
+	return seg != SEG_CS && seg != SEG_TR && seg != SEG_GDTR && seg != SEG_IDTR;
+}
+
+void svm_get_seg(struct vcpu *v, enum segment_name seg, struct segment *out)
+{
+	struct svm_vcpu *s = v->vendor;
+	const struct vmcb_segment *in = svm_segment(s, seg);
+
+	out->selector = in->selector;
+	out->base = in->base;
+	out->limit = in->limit;
+	out->attr = attr_from_vmcb(in->attr);
+	if (seg == SEG_SS) /* the CPL has a field of its own; elsewhere it is SS.DPL */
+		out->attr = (out->attr & ~SEG_ATTR_DPL) | (u32)s->vmcb->save.cpl << SEG_ATTR_DPL_SHIFT;
+	if (seg_may_be_null(seg) && !(in->attr & VMCB_SEG_P))
+		out->attr |= SEG_ATTR_UNUSABLE;
+}
+
+void svm_set_seg(struct vcpu *v, enum segment_name seg, const struct segment *in)
+{
+	struct svm_vcpu *s = v->vendor;
+	struct vmcb_segment *out = svm_segment(s, seg);
+
+	out->selector = in->selector;
+	out->base = in->base;
+	out->limit = in->limit;
+	out->attr = attr_to_vmcb(in->attr);
+	if (seg == SEG_SS)
+		s->vmcb->save.cpl = (in->attr & SEG_ATTR_DPL) >> SEG_ATTR_DPL_SHIFT;
+	if (seg == SEG_CS)
+		s->entry_work |= SVM_ENTRY_CHECK;
+}
