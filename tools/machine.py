@@ -49,6 +49,8 @@ BOCHS_OFF = re.compile(r'ACPI control: soft power off|[Ss]hutdown port: shutdown
 
 PR_SET_PDEATHSIG = 1
 
+running_machines = set()
+
 
 class MachineError(Exception):
     """The machine cannot be started, or broke."""
@@ -97,6 +99,12 @@ def exit_on_signals():
         sys.exit(128 + number)
     for number in numbers:
         signal.signal(number, handler)
+
+
+def stop_all():
+    """End every machine that this process runs, from whatever thread."""
+    for machine in list(running_machines):
+        machine.interrupt()
 
 
 def megabytes(size):
@@ -181,6 +189,7 @@ class Machine:
 
     def start(self):
         self.folder = tempfile.mkdtemp(prefix='partita-')
+        running_machines.add(self)
         atexit.register(self.stop)
         try:
             command, inherited = self._bochs() if self.is_bochs else self._qemu()
@@ -250,7 +259,13 @@ class Machine:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
+        running_machines.discard(self)
         atexit.unregister(self.stop)
+
+    def interrupt(self):
+        """End the process alone; whoever uses the machine sees its end."""
+        if self.running():
+            self._process.kill()
 
     def _kill(self):
         self.end, self.exit_code = 'stopped by us', 128 + signal.SIGTERM
