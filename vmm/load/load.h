@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Guest images: the format is recognised by the contents. A loader puts the image into guest memory and
- * says how the boot processor starts; it knows neither partitions nor vCPUs.
+ * Guest images: the format is recognised by the contents. A loader puts the image into guest memory
+ * and says how the boot processor starts; it knows neither partitions nor vCPUs.
  */
 #include "compiler.h"
 #include "types.h"
@@ -24,8 +24,8 @@ struct load_request {
 	unsigned module_count;
 	const struct load_file *module;
 	const char *cmdline;
-	u64 memory;    /* bytes in all; memory_map() says where they are */
-	gpa_t rsdp;    /* where the ACPI tables' root is, 0: none */
+	u64 memory; /* bytes in all; memory_map() says where they are */
+	gpa_t rsdp; /* where the ACPI tables' root is, 0: none */
 	/* Two lists for the guest's memory map: */
 	unsigned e820_count;
 	struct load_e820 {
@@ -46,8 +46,8 @@ struct load_entry {
 #define LOAD_MESSAGE 160
 
 /*
- * Recognises and loads. 0 and *entry; else -ENOEXEC (unknown or damaged format), -E2BIG (does not fit),
- * -EFAULT, -ENOMEM, with the reason for a person in message, naming the file.
+ * Recognises and loads. 0 and *entry; else -ENOEXEC (unknown or damaged format), -E2BIG (does not
+ * fit), -EFAULT, -ENOMEM, with the reason for a person in message, naming the file.
  */
 MUST_CHECK int load_image(const struct load_request *req, struct load_entry *entry,
 			  char message[LOAD_MESSAGE]);
@@ -55,8 +55,8 @@ MUST_CHECK int load_image(const struct load_request *req, struct load_entry *ent
 const char *load_recognize(const u8 *data, u64 size);
 
 /*
- * The guest-physical layout of a PC with this much memory: RAM below 4 GiB up to 3 GiB, the rest above.
- * Fills req->e820 (with the EBDA and BIOS area reserved and the ACPI tables' place marked).
+ * The guest-physical layout of a PC with this much memory: RAM below 4 GiB up to 3 GiB, the rest
+ * above. Fills req->e820 (with the EBDA and BIOS area reserved and the ACPI tables' place marked).
  */
 #define LAYOUT_LOW_MAX (3ull * 1024 * 1024 * 1024)
 #define LAYOUT_HIGH_BASE (4ull * 1024 * 1024 * 1024)
