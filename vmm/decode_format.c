@@ -86,9 +86,12 @@ static void put_displacement(struct text *t, const struct insn *insn, u64 rip, c
 
 static void put_memory(struct text *t, const struct insn *insn, unsigned size, u64 rip)
 {
+	bool is_absolute = !insn->mem_base_valid && !insn->mem_index_valid && !insn->mem_rip;
 	const char *plus = "";
 
 	put(t, "%s [", size_name(size));
+	if (is_absolute && insn->addr_size == 8 && insn->mem_disp != (s32)insn->mem_disp)
+		put(t, "qword ");
 	if (insn->segment_override)
 		put(t, "%s:", segment_names[insn->segment]);
 	if (insn->mem_base_valid) {
@@ -117,6 +120,8 @@ static void put_operand(struct text *t, const struct insn *insn, const struct op
 		put_memory(t, insn, o->size, rip);
 		break;
 	case OPERAND_IMM:
+		if (insn->op == OP_PUSH)
+			put(t, "%s ", size_name(o->size));
 		put(t, "0x%llx", (unsigned long long)o->imm & (~0ull >> (64 - 8 * o->size)));
 		break;
 	case OPERAND_SREG:

@@ -76,7 +76,7 @@ static const struct sample samples[] = {
 	{ 64, "c780b000000000000000", "mov dword [rax+0xb0], 0x0" },
 	{ 64, "48c7000000ff80", "mov qword [rax], 0xffffffff80ff0000" },
 	{ 64, "48b8f0debc9a78563412", "mov rax, 0x123456789abcdef0" },
-	{ 64, "a1f0debc9a78563412", "mov eax, dword [0x123456789abcdef0]" },
+	{ 64, "a1f0debc9a78563412", "mov eax, dword [qword 0x123456789abcdef0]" },
 	{ 64, "67a178563412", "mov eax, dword [0x12345678]" },
 	{ 16, "a33412", "mov word [0x1234], ax" },
 	{ 64, "8a65f8", "mov ah, byte [rbp-0x8]" },
