@@ -12,6 +12,7 @@
 #define PM1_SLP_TYP_SHIFT 10
 #define PM1_SLP_TYP 0x1c00
 #define PM1_SLP_EN 0x2000
+#define SLP_TYP_MASK 0x07
 #define SLEEP_TYP_SHIFT 2
 #define SLEEP_EN 0x20
 #define ACPI_ENABLE_TRIES 100000
@@ -39,7 +40,7 @@ static const u8 *read_small_integer(const u8 *p, const u8 *end, u8 *value)
 {
 	if (p < end && *p == AML_BYTE_PREFIX)
 		p++;
-	*value = p < end ? *p : 0; /* ZeroOp and OneOp are their own values */
+	*value = p < end ? *p & SLP_TYP_MASK : 0; /* ZeroOp and OneOp are their own values */
 	return p + 1;
 }
 

@@ -65,5 +65,5 @@ u64 cmos_read_time(void)
 	if (!(mode & REG_B_24_HOURS))
 		value[HOUR] = value[HOUR] % 12 + (pm ? 12 : 0);
 	return days_from_date(2000 + value[YEAR], value[MONTH], value[DAY]) * 86400 +
-	       value[HOUR] * 3600 + value[MINUTE] * 60 + value[SECOND];
+	       value[HOUR] * 3600ull + value[MINUTE] * 60ull + value[SECOND];
 }

@@ -40,7 +40,7 @@ static void new_line(void)
 	if (++row < ROWS)
 		return;
 	row = ROWS - 1;
-	memmove(screen, screen + COLUMNS, (ROWS - 1) * COLUMNS * sizeof(*screen));
+	memmove(screen, screen + COLUMNS, sizeof(*screen) * COLUMNS * (ROWS - 1));
 	blank_row(ROWS - 1);
 }
 

@@ -81,7 +81,10 @@ static struct sample take_sample(void)
 
 static u64 rate_khz(const struct sample *from, const struct sample *to, u64 ticks)
 {
-	return ticks * PIT_HZ / ((u64)(u16)(from->pit - to->pit) * 1000);
+	u16 pit_ticks = from->pit - to->pit;
+
+	/* Zero: the host of an emulator stopped us for the PIT's whole round. */
+	return pit_ticks ? ticks * PIT_HZ / (pit_ticks * 1000ull) : 0;
 }
 
 static u64 tsc_rate_khz(const struct sample *from, const struct sample *to)
@@ -122,16 +125,18 @@ static bool measure(u64 *tsc_khz, u64 *lapic_khz)
 		s[0] = s[1];
 		s[1] = s[2];
 	}
-	return true;
+	return *tsc_khz > 0;
 }
 
 void clock_init(void)
 {
-	u64 tsc_khz = TSC_KHZ_ASSUMED, lapic_khz = TSC_KHZ_ASSUMED;
+	u64 tsc_khz, lapic_khz;
 
 	lapic_timer_oneshot(UINT32_MAX);
-	if (!measure(&tsc_khz, &lapic_khz))
+	if (!measure(&tsc_khz, &lapic_khz)) {
 		log_warn("the PIT does not count: the TSC's frequency is a guess");
+		tsc_khz = lapic_khz = TSC_KHZ_ASSUMED;
+	}
 	lapic_timer_stop();
 	machine.tsc_khz = tsc_khz;
 	ns_per_tick = (1000000ull << FIXED_SHIFT) / tsc_khz;

@@ -9,16 +9,15 @@
 #include "kernel/irq.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
+#include "kernel/monitor.h"
 #include "kernel/selftest.h"
 #include "kernel/terminal.h"
 #include "kernel/thread.h"
 #include "kernel/timer.h"
 #include "mm/frame.h"
 #include "mm/kspace.h"
+#include "vmm/partition.h"
 #include "x86/insn.h"
-
-void vmm_init(void);
-void monitor_start(void);
 
 static void greet(void)
 {

@@ -16,7 +16,7 @@ bool trap_fixup(struct trap_frame *f)
 {
 	if (f->vector != VEC_GP)
 		return false;
-	for (const struct fixup *e = trap_fixup_start; e < trap_fixup_end; e++) {
+	for (const struct fixup *e = trap_fixup_start; (u64)e < (u64)trap_fixup_end; e++) {
 		if (e->fault == f->rip) {
 			f->rip = e->resume;
 			return true;
