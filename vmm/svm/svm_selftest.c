@@ -1,6 +1,6 @@
 /*
- * The wrappers and the entry path at work on guests of a few bytes, in real mode, on one page of nested
- * memory. What VMRUN must refuse, it refuses here, and the reason is named.
+ * The wrappers and the entry path at work on guests of a few bytes, in real mode. What VMRUN must refuse,
+ * it refuses here, and the reason is named.
  */
 #include "drivers/apic.h"
 #include "error.h"
@@ -8,116 +8,76 @@
 #include "kernel/irq.h"
 #include "kernel/selftest.h"
 #include "lib/string.h"
-#include "mm/frame.h"
-#include "mm/heap.h"
-#include "mm/pt.h"
 #include "vmm/svm/svm.h"
 #include "vmm/svm/svm_insn.h"
 #include "vmm/svm/svm_quirks.h"
+#include "vmm/testvcpu.h"
 #include "vmm/vcpu.h"
 #include "x86/insn.h"
 
-#define TEST_CODE 0x100u /* offset in the guest's page */
 #define TEST_STACK 0x800u
-#define TEST_GPA 0x0ull
+#define TEST_ASID 1u
 
-struct svm_test {
-	struct vcpu vcpu; /* just what svm_run() looks at */
-	struct svm_vcpu svm;
-	struct pt pt;
-	hpa_t page, msrpm;
-};
-
-static void test_free(struct svm_test *x)
+/* The wrappers alone, as a reader of the manual would call them. The exit code's low half. */
+static u32 test_vmrun(struct vcpu *v)
 {
-	if (x->svm.vmcb)
-		frame_free(x->svm.vmcb_pa, FRAME_ORDER_4K);
-	if (x->msrpm)
-		frame_free(x->msrpm, SVM_MSRPM_ORDER);
-	if (x->page)
-		frame_free(x->page, FRAME_ORDER_4K);
-	if (x->pt.format)
-		pt_free(&x->pt);
-	heap_free(x);
-}
+	struct svm_vcpu *s = v->vendor;
+	u64 flags = vcpu_inspect_begin(v);
 
-static bool test_alloc(struct svm_test *x)
-{
-	hpa_t page = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
-	hpa_t vmcb = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
-	hpa_t msrpm = frame_alloc(SVM_MSRPM_ORDER, OWNER_KERNEL);
-
-	x->page = page == HPA_NONE ? 0 : page;
-	x->msrpm = msrpm == HPA_NONE ? 0 : msrpm;
-	if (vmcb != HPA_NONE) {
-		x->svm.vmcb_pa = vmcb;
-		x->svm.vmcb = phys_to_virt(vmcb);
-	}
-	return x->page && x->msrpm && x->svm.vmcb && pt_init(&x->pt, &pt_format_npt, OWNER_KERNEL) == 0 &&
-	       pt_map(&x->pt, TEST_GPA, x->page, FRAME_SIZE, PT_READ | PT_WRITE | PT_EXEC) == 0;
-}
-
-/* A vCPU in real mode that is about to run these bytes. */
-static struct svm_test *test_new(const u8 *code, size_t size)
-{
-	struct svm_test *x = heap_alloc(sizeof(*x));
-	struct vmcb_save *save;
-
-	if (!x)
-		return NULL;
-	if (!test_alloc(x)) {
-		test_free(x);
-		return NULL;
-	}
-	memset(phys_to_virt(x->page), 0, FRAME_SIZE);
-	memset(phys_to_virt(x->msrpm), 0xff, SVM_MSRPM_SIZE);
-	memcpy((u8 *)phys_to_virt(x->page) + TEST_CODE, code, size);
-	svm_vmcb_init(x->svm.vmcb, x->msrpm, x->pt.root);
-	save = &x->svm.vmcb->save;
-	save->cs.selector = 0;
-	save->cs.base = 0;
-	save->rip = TEST_CODE;
-	save->rsp = TEST_STACK;
-	x->vcpu.vendor = &x->svm;
-	x->svm.table_generation = &x->pt.generation;
-	x->svm.cpu = this_cpu();
-	x->svm.host_vmcb_pa = x->svm.cpu->svm_host_vmcb;
-	x->svm.entry_work = SVM_ENTRY_ASID | SVM_ENTRY_CHECK;
-	return x;
-}
-
-/* The wrappers alone, as a reader of the manual would call them. */
-static u32 test_vmrun(struct svm_test *x)
-{
-	struct cpu *cpu = this_cpu();
-	u64 flags = x86_irq_save(), *gprs = cpu->guest_gprs;
-
-	cpu->guest_gprs = x->vcpu.gpr;
-	x->svm.vmcb->control.tlb_control = VMCB_TLB_FLUSH_ALL;
+	s->vmcb->control.tlb_control = VMCB_TLB_FLUSH_ALL;
 	__svm_clgi();
-	__svm_vmload(x->svm.vmcb_pa);
-	__svm_vmrun(x->svm.vmcb_pa);
-	__svm_vmsave(x->svm.vmcb_pa);
-	__svm_vmload(cpu->svm_host_vmcb);
+	__svm_vmload(s->vmcb_pa);
+	__svm_vmrun(s->vmcb_pa);
+	__svm_vmsave(s->vmcb_pa);
+	__svm_vmload(s->host_vmcb_pa);
 	__svm_stgi();
-	cpu->guest_gprs = gprs;
-	x86_irq_restore(flags);
-	return (u32)x->svm.vmcb->control.exit_code;
+	s->vmcb->control.tlb_control = VMCB_TLB_NOTHING;
+	vcpu_inspect_end(v, flags);
+	return (u32)s->vmcb->control.exit_code;
 }
 
 /* The kernel's own path. */
-static int test_run(struct svm_test *x)
+static int test_run(struct vcpu *v)
 {
-	struct cpu *cpu = this_cpu();
-	u64 flags = x86_irq_save(), *gprs = cpu->guest_gprs;
+	u64 flags = vcpu_inspect_begin(v);
 	int r;
 
-	cpu->guest_gprs = x->vcpu.gpr;
 	do {
-		r = svm_run(&x->vcpu, &x->vcpu.exit);
-	} while (r == 0 && x->vcpu.exit.raw == SVM_EXIT_INTR);
-	cpu->guest_gprs = gprs;
-	x86_irq_restore(flags);
+		r = svm_run(v, &v->exit);
+	} while (r == 0 && v->exit.raw == SVM_EXIT_INTR);
+	vcpu_inspect_end(v, flags);
+	return r;
+}
+
+/* A VMCB as it is made, about to run the code, under an ASID that no vCPU will meet. */
+static void test_fresh_vmcb(struct vcpu *v)
+{
+	struct svm_vcpu *s = v->vendor;
+	struct vmcb *b = s->vmcb;
+
+	svm_vmcb_init(b, b->control.msrpm_base_pa, b->control.ncr3);
+	b->control.guest_asid = TEST_ASID;
+	b->save.cs.selector = 0;
+	b->save.cs.base = 0;
+	b->save.rip = TEST_CODE;
+	b->save.rsp = TEST_STACK;
+	s->entry_work = SVM_ENTRY_ASID | SVM_ENTRY_CHECK;
+}
+
+static int with_guest(struct selftest *t, const u8 *code, size_t size,
+		      int (*check)(struct selftest *t, struct vcpu *v, struct vmcb *b))
+{
+	struct vcpu *v = testvcpu_create(code, size);
+	struct svm_vcpu *s;
+	int r;
+
+	SELFTEST_EXPECT(t, v != NULL);
+	s = v->vendor;
+	test_fresh_vmcb(v);
+	r = check(t, v, s->vmcb);
+	/* Whatever the TLB holds of the test's ASID is flushed before a vCPU can get it. */
+	this_cpu()->svm_next_asid = svm_features.asids;
+	testvcpu_destroy(v);
 	return r;
 }
 
@@ -125,35 +85,20 @@ static const u8 code_cpuid[] = { 0x43, 0x0f, 0xa2, 0xf4 }; /* inc bx; cpuid; hlt
 static const u8 code_hlt[] = { 0x90, 0xf4 };               /* nop; hlt */
 static const u8 code_int3[] = { 0xcc };
 
-static int check_vmrun(struct selftest *t, struct svm_test *x)
+static int check_vmrun(struct selftest *t, struct vcpu *v, struct vmcb *b)
 {
-	u64 *gpr = x->vcpu.gpr;
+	u64 *gpr = v->gpr;
 
 	for (unsigned i = 0; i < REG_GPRS; i++)
 		gpr[i] = 0x1111 * (i + 1);
-	SELFTEST_EXPECT(t, test_vmrun(x) == SVM_EXIT_CPUID);
-	SELFTEST_EXPECT(t, x->svm.vmcb->save.rip == TEST_CODE + 1);
+	SELFTEST_EXPECT(t, test_vmrun(v) == SVM_EXIT_CPUID);
+	SELFTEST_EXPECT(t, b->save.rip == TEST_CODE + 1);
 	SELFTEST_EXPECT(t, gpr[REG_RBX] == 0x1111 * (REG_RBX + 1) + 1); /* what the guest did */
 	for (unsigned i = 0; i < REG_GPRS; i++)
 		SELFTEST_EXPECT(t, i == REG_RBX || gpr[i] == 0x1111 * (i + 1));
-	x->svm.vmcb->save.rip = TEST_CODE + 3;
-	SELFTEST_EXPECT(t, test_vmrun(x) == SVM_EXIT_HLT);
+	b->save.rip = TEST_CODE + 3;
+	SELFTEST_EXPECT(t, test_vmrun(v) == SVM_EXIT_HLT);
 	return SELFTEST_OK;
-}
-
-static int with_guest(struct selftest *t, const u8 *code, size_t size,
-		      int (*check)(struct selftest *t, struct svm_test *x))
-{
-	struct svm_test *x = test_new(code, size);
-	int r;
-
-	SELFTEST_EXPECT(t, x != NULL);
-	x->svm.vmcb->control.guest_asid = 1;
-	r = check(t, x);
-	/* Whatever ran under ASID 1 here must not be met by a vCPU. */
-	this_cpu()->svm_next_asid = svm_features.asids;
-	test_free(x);
-	return r;
 }
 
 static int test_good_entry(struct selftest *t)
@@ -161,19 +106,21 @@ static int test_good_entry(struct selftest *t)
 	return with_guest(t, code_cpuid, sizeof(code_cpuid), check_vmrun);
 }
 
-static int check_vmload(struct selftest *t, struct svm_test *x)
+static int check_vmload(struct selftest *t, struct vcpu *v, struct vmcb *b)
 {
-	struct vmcb_save *save = &x->svm.vmcb->save;
+	struct vmcb_save *save = &b->save;
+	struct svm_vcpu *s = v->vendor;
+	hpa_t host = this_cpu()->svm_host_vmcb; /* read while GS is ours */
 	u64 flags = x86_irq_save();
 
 	save->fs.base = 0x12345000;
 	save->kernel_gs_base = 0x6789a000;
 	save->lstar = 0xbcdef000;
 	__svm_clgi();
-	__svm_vmload(x->svm.vmcb_pa);
+	__svm_vmload(s->vmcb_pa);
 	save->fs.base = save->kernel_gs_base = save->lstar = 0;
-	__svm_vmsave(x->svm.vmcb_pa);
-	__svm_vmload(x->svm.host_vmcb_pa);
+	__svm_vmsave(s->vmcb_pa);
+	__svm_vmload(host);
 	__svm_stgi();
 	x86_irq_restore(flags);
 	SELFTEST_EXPECT(t, save->fs.base == 0x12345000);
@@ -243,21 +190,19 @@ static const struct {
 	{ spoil_dr7, "DR7 has bits 63:32 set", false },
 };
 
-static int check_invalid(struct selftest *t, struct svm_test *x)
+static int check_invalid(struct selftest *t, struct vcpu *v, struct vmcb *b)
 {
-	struct vmcb *vmcb = x->svm.vmcb;
 	const char *reason;
 	bool ours;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(invalid_vmcbs); i++) {
-		svm_vmcb_init(vmcb, x->msrpm, x->pt.root);
-		vmcb->control.guest_asid = 1;
-		SELFTEST_EXPECT(t, svm_check_vmcb(vmcb, &ours) == NULL);
-		invalid_vmcbs[i].spoil(vmcb);
-		reason = svm_check_vmcb(vmcb, &ours);
+		test_fresh_vmcb(v);
+		SELFTEST_EXPECT(t, svm_check_vmcb(b, &ours) == NULL);
+		invalid_vmcbs[i].spoil(b);
+		reason = svm_check_vmcb(b, &ours);
 		SELFTEST_EXPECT(t, reason && strcmp(reason, invalid_vmcbs[i].reason) == 0);
 		SELFTEST_EXPECT(t, ours == invalid_vmcbs[i].ours);
-		if (test_vmrun(x) != SVM_EXIT_INVALID) {
+		if (test_vmrun(v) != SVM_EXIT_INVALID) {
 			selftest_reason(t, "VMRUN accepted a VMCB where %s", reason);
 			return SELFTEST_FAILED;
 		}
@@ -271,15 +216,14 @@ static int test_invalid_vmcb(struct selftest *t)
 }
 
 /* The kernel's path reports a bad guest state as such, and a bad control as an error. */
-static int check_refused(struct selftest *t, struct svm_test *x)
+static int check_refused(struct selftest *t, struct vcpu *v, struct vmcb *b)
 {
-	x->svm.vmcb->save.cr0 |= CR0_NW;
-	SELFTEST_EXPECT(t, test_run(x) == 0);
-	SELFTEST_EXPECT(t, x->vcpu.exit.reason == VM_EXIT_INVALID_STATE);
-	svm_vmcb_init(x->svm.vmcb, x->msrpm, x->pt.root);
-	x->svm.vmcb->control.intercept4 = 0;
-	x->svm.entry_work = SVM_ENTRY_ASID | SVM_ENTRY_CHECK;
-	SELFTEST_EXPECT(t, test_run(x) == -EIO);
+	b->save.cr0 |= CR0_NW;
+	SELFTEST_EXPECT(t, test_run(v) == 0);
+	SELFTEST_EXPECT(t, v->exit.reason == VM_EXIT_INVALID_STATE);
+	test_fresh_vmcb(v);
+	b->control.intercept4 = 0;
+	SELFTEST_EXPECT(t, test_run(v) == -EIO);
 	return SELFTEST_OK;
 }
 
@@ -288,16 +232,16 @@ static int test_refused(struct selftest *t)
 	return with_guest(t, code_hlt, sizeof(code_hlt), check_refused);
 }
 
-static int check_run(struct selftest *t, struct svm_test *x)
+static int check_run(struct selftest *t, struct vcpu *v, struct vmcb *b)
 {
-	struct vm_exit *exit = &x->vcpu.exit;
+	struct vm_exit *exit = &v->exit;
 
-	SELFTEST_EXPECT(t, test_run(x) == 0);
+	SELFTEST_EXPECT(t, test_run(v) == 0);
 	SELFTEST_EXPECT(t, exit->reason == VM_EXIT_CPUID);
 	SELFTEST_EXPECT(t, exit->rip == TEST_CODE + 1);
 	SELFTEST_EXPECT(t, exit->length == (svm_features.nrip ? 2 : 0));
-	x->svm.vmcb->save.rip += 2;
-	SELFTEST_EXPECT(t, test_run(x) == 0);
+	b->save.rip += 2;
+	SELFTEST_EXPECT(t, test_run(v) == 0);
 	SELFTEST_EXPECT(t, exit->reason == VM_EXIT_HLT);
 	return SELFTEST_OK;
 }
@@ -311,18 +255,18 @@ static int test_exit_decoded(struct selftest *t)
  * INT3 with an empty IDT: #GP, #DF, and nobody to take it. On an engine that would reset the machine, the
  * #DF is seen first, and the fault that its delivery raises.
  */
-static int check_triple(struct selftest *t, struct svm_test *x)
+static int check_triple(struct selftest *t, struct vcpu *v, struct vmcb *b)
 {
-	struct vm_exit *exit = &x->vcpu.exit;
+	struct vm_exit *exit = &v->exit;
 	const struct event df = { .kind = EVENT_EXCEPTION, .vector = VEC_DF, .has_error = true };
 
-	x->svm.vmcb->save.idtr.limit = 0;
-	SELFTEST_EXPECT(t, test_run(x) == 0);
+	b->save.idtr.limit = 0;
+	SELFTEST_EXPECT(t, test_run(v) == 0);
 	if (svm_quirks.triple_fault_kills) {
 		SELFTEST_EXPECT(t, exit->reason == VM_EXIT_EXCEPTION);
 		SELFTEST_EXPECT(t, exit->u.exception.vector == VEC_DF);
-		svm_inject(&x->vcpu, &df);
-		SELFTEST_EXPECT(t, test_run(x) == 0);
+		svm_inject(v, &df);
+		SELFTEST_EXPECT(t, test_run(v) == 0);
 	}
 	SELFTEST_EXPECT(t, exit->reason == VM_EXIT_TRIPLE_FAULT);
 	return SELFTEST_OK;
@@ -334,16 +278,15 @@ static int test_triple_fault(struct selftest *t)
 }
 
 /* Shows the quirk no_window_in_shadow, or its absence: where does a window open after STI? */
-static int check_shadow(struct selftest *t, struct svm_test *x)
+static int check_shadow(struct selftest *t, struct vcpu *v, struct vmcb *b)
 {
-	struct vmcb *vmcb = x->svm.vmcb;
 	bool right;
 
-	vmcb->save.rflags |= RFLAGS_IF;
-	vmcb->control.int_state = VMCB_INTERRUPT_SHADOW;
-	vmcb->control.int_ctl |= VMCB_V_IRQ | VMCB_V_IGN_TPR;
-	vmcb->control.intercept3 |= VMCB_INTERCEPT_VINTR;
-	right = test_vmrun(x) == SVM_EXIT_VINTR && vmcb->save.rip == TEST_CODE + 1;
+	b->save.rflags |= RFLAGS_IF;
+	b->control.int_state = VMCB_INTERRUPT_SHADOW;
+	b->control.int_ctl |= VMCB_V_IRQ | VMCB_V_IGN_TPR;
+	b->control.intercept3 |= VMCB_INTERCEPT_VINTR;
+	right = test_vmrun(v) == SVM_EXIT_VINTR && b->save.rip == TEST_CODE + 1;
 	SELFTEST_EXPECT(t, right == !svm_quirks.no_window_in_shadow);
 	return SELFTEST_OK;
 }
@@ -354,21 +297,20 @@ static int test_shadow_quirk(struct selftest *t)
 }
 
 /* And how the back end answers on every engine: the NOP runs, then the window is open. */
-static int check_window(struct selftest *t, struct svm_test *x)
+static int check_window(struct selftest *t, struct vcpu *v, struct vmcb *b)
 {
-	struct vm_exit *exit = &x->vcpu.exit;
-	struct vmcb *vmcb = x->svm.vmcb;
+	struct vm_exit *exit = &v->exit;
 
-	vmcb->save.rflags |= RFLAGS_IF;
-	vmcb->control.int_state = VMCB_INTERRUPT_SHADOW;
-	SELFTEST_EXPECT(t, !svm_can_inject(&x->vcpu, EVENT_INTR));
-	svm_want_window(&x->vcpu, EVENT_INTR, true);
+	b->save.rflags |= RFLAGS_IF;
+	b->control.int_state = VMCB_INTERRUPT_SHADOW;
+	SELFTEST_EXPECT(t, !svm_can_inject(v, EVENT_INTR));
+	svm_want_window(v, EVENT_INTR, true);
 	do {
-		SELFTEST_EXPECT(t, test_run(x) == 0);
-	} while (exit->reason == VM_EXIT_HOST_INTERRUPT && !svm_can_inject(&x->vcpu, EVENT_INTR));
-	SELFTEST_EXPECT(t, svm_can_inject(&x->vcpu, EVENT_INTR));
-	SELFTEST_EXPECT(t, vmcb->save.rip == TEST_CODE + 1);
-	SELFTEST_EXPECT(t, !(vmcb->save.rflags & RFLAGS_TF));
+		SELFTEST_EXPECT(t, test_run(v) == 0);
+	} while (exit->reason == VM_EXIT_HOST_INTERRUPT && !svm_can_inject(v, EVENT_INTR));
+	SELFTEST_EXPECT(t, svm_can_inject(v, EVENT_INTR));
+	SELFTEST_EXPECT(t, b->save.rip == TEST_CODE + 1);
+	SELFTEST_EXPECT(t, !(b->save.rflags & RFLAGS_TF));
 	return SELFTEST_OK;
 }
 
