@@ -2,6 +2,7 @@
 #include "error.h"
 #include "compiler.h"
 
+/* clang-format off */
 #define NAME(e) case e: return #e
 
 const char *error_name(int error)
@@ -27,3 +28,4 @@ const char *error_name(int error)
 	default: return "E?";
 	}
 }
+/* clang-format on */

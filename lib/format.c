@@ -11,7 +11,7 @@ struct output {
 struct spec {
 	bool left, zero, plus, space, alt;
 	int width;
-	int precision; /* -1: none given */
+	int precision;	/* -1: none given */
 	unsigned bytes; /* size of an integer argument */
 };
 
@@ -67,8 +67,8 @@ static int digits(char *end, u64 v, unsigned base, bool upper)
 	return (int)(end - p);
 }
 
-static void put_number(struct output *o, const struct spec *sp, const char *prefix, u64 v, unsigned base,
-		       bool upper)
+static void put_number(struct output *o, const struct spec *sp, const char *prefix, u64 v,
+		       unsigned base, bool upper)
 {
 	char buf[20];
 	char *end = buf + sizeof(buf);
@@ -103,12 +103,23 @@ static const char *parse_flags(const char *f, struct spec *sp)
 {
 	for (;; f++)
 		switch (*f) {
-		case '-': sp->left = true; break;
-		case '0': sp->zero = true; break;
-		case '+': sp->plus = true; break;
-		case ' ': sp->space = true; break;
-		case '#': sp->alt = true; break;
-		default: return f;
+		case '-':
+			sp->left = true;
+			break;
+		case '0':
+			sp->zero = true;
+			break;
+		case '+':
+			sp->plus = true;
+			break;
+		case ' ':
+			sp->space = true;
+			break;
+		case '#':
+			sp->alt = true;
+			break;
+		default:
+			return f;
 		}
 }
 
@@ -120,8 +131,8 @@ static const char *parse_count(const char *f, int *n, va_list *args)
 		*n = va_arg(*args, int);
 		return f + 1;
 	}
-	for (; *f >= '0' && *f <= '9'; f++)
-		*n = MIN(*n * 10 + (*f - '0'), 1 << 20); /* wider is a mistake; this stays in range */
+	for (; *f >= '0' && *f <= '9'; f++) /* so wide a field is a mistake; this stays in range */
+		*n = MIN(*n * 10 + (*f - '0'), 1 << 20);
 	return f;
 }
 

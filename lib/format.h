@@ -1,9 +1,9 @@
 #pragma once
 /*
- * Text formatting: %d %i %u %x %X %p %c %s %%, sizes hh h l ll z t j, flags 0 - + # and a space, width
- * and precision, both also as *. Always terminates when size > 0; returns the length the whole text
- * would have. %p prints 0x and digits, also for NULL; %s prints "(null)" for NULL.
- * A conversion that is not listed is printed as it stands, and consumes no argument.
+ * Text formatting: %d %i %u %x %X %p %c %s %%, sizes hh h l ll z t j, flags 0 - + # and a space,
+ * width and precision, both also as *. Always terminates when size > 0; returns the length the
+ * whole text would have. %p prints 0x and digits, also for NULL; %s prints "(null)" for NULL. A
+ * conversion that is not listed is printed as it stands, and consumes no argument.
  */
 #include "compiler.h"
 #include "types.h"

@@ -7,7 +7,9 @@ struct list {
 	struct list *next, *prev;
 };
 
+/* clang-format off */
 #define LIST_INIT(name) { &(name), &(name) }
+/* clang-format on */
 
 static inline void list_init(struct list *l)
 {
@@ -49,12 +51,12 @@ static inline void list_remove(struct list *node)
 #define list_first(l, type, member) list_entry((l)->next, type, member)
 
 /* The body may not remove elements; use list_for_each_safe for that. */
-#define list_for_each(pos, l, member)                                   \
+#define list_for_each(pos, l, member)                                                \
 	for (pos = list_entry((l)->next, typeof(*pos), member); &pos->member != (l); \
 	     pos = list_entry(pos->member.next, typeof(*pos), member))
 
-#define list_for_each_safe(pos, tmp, l, member)                         \
-	for (pos = list_entry((l)->next, typeof(*pos), member),         \
-	    tmp = list_entry(pos->member.next, typeof(*pos), member);   \
-	     &pos->member != (l);                                       \
+#define list_for_each_safe(pos, tmp, l, member)                       \
+	for (pos = list_entry((l)->next, typeof(*pos), member),       \
+	    tmp = list_entry(pos->member.next, typeof(*pos), member); \
+	     &pos->member != (l);                                     \
 	     pos = tmp, tmp = list_entry(tmp->member.next, typeof(*pos), member))

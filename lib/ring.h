@@ -1,13 +1,13 @@
 #pragma once
 /*
- * A byte ring over a caller's buffer whose size is a power of two. One producer and one consumer may
- * work at the same time; more of either need a lock. Indices count bytes ever put or taken.
+ * A byte ring over a caller's buffer whose size is a power of two. One producer and one consumer
+ * may work at the same time; more of either need a lock. Indices count bytes ever put or taken.
  */
 #include "types.h"
 
 struct ring {
 	u8 *buf;
-	u32 size;       /* a power of two */
+	u32 size;	/* a power of two */
 	u32 head, tail; /* bytes ever put, bytes ever taken */
 };
 
@@ -20,7 +20,8 @@ static inline void ring_init(struct ring *r, u8 *buf, u32 size)
 
 static inline u32 ring_used(const struct ring *r)
 {
-	return __atomic_load_n(&r->head, __ATOMIC_ACQUIRE) - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&r->head, __ATOMIC_ACQUIRE) -
+	       __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
 }
 
 static inline u32 ring_space(const struct ring *r)

@@ -12,7 +12,9 @@ struct spinlock {
 	u32 owner; /* the ticket that holds the lock */
 };
 
+/* clang-format off */
 #define SPINLOCK_INIT { 0, 0 }
+/* clang-format on */
 
 static inline void spin_init(struct spinlock *lock)
 {

@@ -3,7 +3,7 @@
 #include "compiler.h"
 #include "error.h"
 
-/* In unit tests the C library's functions stay; test_string.c renames ours and compiles them too. */
+/* In unit tests the C library's functions stay; test_string.c compiles ours under other names. */
 #if !__STDC_HOSTED__ || defined(STRING_UNDER_TEST)
 
 struct unaligned64 {
@@ -30,8 +30,8 @@ static inline void copy_bytes(u8 *d, const u8 *s, size_t n)
 }
 
 /*
- * Ascending copy, right also when the areas overlap with d below s. Whole words by REP MOVSQ; the last
- * word, loaded before anything is stored, covers the tail, so that no byte loop is needed.
+ * Ascending copy, right also when the areas overlap with d below s. Whole words by REP MOVSQ; the
+ * last word, loaded before anything is stored, covers the tail, so that no byte loop is needed.
  */
 static inline void copy_up(u8 *d, const u8 *s, size_t n)
 {
@@ -49,8 +49,8 @@ static inline void copy_up(u8 *d, const u8 *s, size_t n)
 }
 
 /*
- * Descending copy. A loop and not STD with REP MOVSQ, because interrupt gates leave the direction flag
- * alone and handlers would have to clear it.
+ * Descending copy. A loop and not STD with REP MOVSQ, because interrupt gates leave the direction
+ * flag alone and handlers would have to clear it.
  */
 static inline void copy_down(u8 *d, const u8 *s, size_t n)
 {

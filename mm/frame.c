@@ -1,10 +1,10 @@
 /*
  * The frame allocator.
  *
- * A block of 2^order frames is described by the table entry of its first frame alone; entries of the
- * others are zero. So allocating and freeing touch few entries, and start-up touches one for each
- * maximal block instead of one for each frame. The owner of a frame inside a block is found by trying
- * the FRAME_ORDER_MAX + 1 places where its block can begin.
+ * A block of 2^order frames is described by the table entry of its first frame alone; entries of
+ * the others are zero. So allocating and freeing touch few entries, and start-up touches one for
+ * each maximal block instead of one for each frame. The owner of a frame inside a block is found by
+ * trying the FRAME_ORDER_MAX + 1 places where its block can begin.
  */
 #include "mm/frame.h"
 #include "kernel/machine.h"
@@ -29,7 +29,8 @@ static struct {
 	const struct machine *machine;
 	struct frame *table;
 	u64 frames; /* entries of the table */
-	struct list free[FRAME_ORDER_MAX + 1]; /* nodes lie at the start of the free blocks themselves */
+	/* By order; the nodes lie at the start of the free blocks themselves. */
+	struct list free[FRAME_ORDER_MAX + 1];
 	u32 free_mask; /* bit n: free[n] is not empty */
 	u64 count[OWNER_COUNT];
 } fa;

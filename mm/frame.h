@@ -13,21 +13,21 @@
 
 typedef u16 owner_t;
 enum {
-	OWNER_FREE,          /* in the allocator's lists */
-	OWNER_NONE,          /* not memory, or memory that the firmware keeps */
-	OWNER_BOOT,          /* GRUB's modules and information, the kernel's image, the first MiB */
-	OWNER_KERNEL,        /* heap, stacks, kernel page tables, per-CPU data */
-	OWNER_PARTITION = 8, /* the first partition's number; partition n owns OWNER_PARTITION + n */
-	OWNER_COUNT = 1024,  /* numbers from here on may not be used: take those of dead partitions again */
+	OWNER_FREE,	     /* in the allocator's lists */
+	OWNER_NONE,	     /* not memory, or memory that the firmware keeps */
+	OWNER_BOOT,	     /* GRUB's modules and information, the kernel's image, the first MiB */
+	OWNER_KERNEL,	     /* heap, stacks, kernel page tables, per-CPU data */
+	OWNER_PARTITION = 8, /* and up: partition n owns OWNER_PARTITION + n */
+	OWNER_COUNT = 1024,  /* the end: take the numbers of dead partitions again */
 };
 
 struct machine;
 
 /*
- * Builds the table and the free lists from the machine's memory map; reserved ranges (kernel, modules,
- * multiboot information, the first MiB) never enter the lists. Called once, before anything allocates.
- * Of the direct map it needs the first 4 GiB; memory above stays out until frame_add_high().
- * The machine is looked at again then.
+ * Builds the table and the free lists from the machine's memory map; reserved ranges (kernel,
+ * modules, multiboot information, the first MiB) never enter the lists. Called once, before
+ * anything allocates. Of the direct map it needs the first 4 GiB; memory above stays out until
+ * frame_add_high(). The machine is looked at again then.
  */
 void frame_init(const struct machine *m);
 /* Adds the memory above 4 GiB. kspace_init() calls it when the direct map covers that memory. */
@@ -43,12 +43,12 @@ void frame_free(hpa_t pa, unsigned order);
 /* Splits an allocated block into single frames that may be freed one by one. */
 void frame_split(hpa_t pa, unsigned order);
 
-/* Owner of the frame with this address: OWNER_FREE, OWNER_NONE, or who allocated it. Any context. */
+/* OWNER_FREE, OWNER_NONE, or who allocated the frame with this address. Any context. */
 owner_t frame_owner(hpa_t pa);
 /* Order of the allocated block that begins at pa; panics when none does. */
 unsigned frame_order(hpa_t pa);
 u64 frame_count(owner_t owner); /* frames (4 KiB) that the owner has; OWNER_FREE counts free ones */
-u64 frame_count_total(void);    /* usable frames: all but OWNER_NONE */
+u64 frame_count_total(void);	/* usable frames: all but OWNER_NONE */
 /*
  * Proves table, lists and counts against each other; NULL, or what is wrong. Goes through the whole
  * table with interrupts off: for self-tests.

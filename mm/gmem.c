@@ -62,7 +62,8 @@ static __attribute__((noinline)) int read_slow(struct gpspace *gs, gpa_t gpa, vo
 	return all_ram(gs, gpa, len, false) ? transfer(gs, gpa, buf, NULL, len) : -EFAULT;
 }
 
-static __attribute__((noinline)) int write_slow(struct gpspace *gs, gpa_t gpa, const void *buf, u64 len)
+static __attribute__((noinline)) int write_slow(struct gpspace *gs, gpa_t gpa, const void *buf,
+						u64 len)
 {
 	return all_ram(gs, gpa, len, true) ? transfer(gs, gpa, NULL, buf, len) : -EFAULT;
 }

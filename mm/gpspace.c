@@ -60,8 +60,8 @@ bool gpspace_is_ram(const struct gpspace *gs, gpa_t gpa, u64 len)
 }
 
 /*
- * Maps a fresh zeroed frame over gpa. -EEXIST when another vCPU was faster, -EAGAIN when there is no
- * frame of this order. Zeroing happens outside the lock, since 2 MiB take a while.
+ * Maps a fresh zeroed frame over gpa. -EEXIST when another vCPU was faster, -EAGAIN when there is
+ * no frame of this order. Zeroing happens outside the lock, since 2 MiB take a while.
  */
 static int populate(struct gpspace *gs, gpa_t gpa, unsigned order, unsigned prot)
 {

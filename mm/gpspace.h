@@ -30,9 +30,9 @@ struct gpspace {
 /* Tables and frames will belong to the owner. -ENOMEM. */
 MUST_CHECK int gpspace_init(struct gpspace *gs, const struct pt_format *format, owner_t owner);
 /*
- * Frees tables and frames. No vCPU may run in it any more. A mapped frame that the owner does not own
- * (someone put it there with pt_map) is left alone. Harmless in a zeroed structure,
- * after a failed gpspace_init, and twice.
+ * Frees tables and frames. No vCPU may run in it any more. A mapped frame that the owner does not
+ * own (someone put it there with pt_map) is left alone. Harmless in a zeroed structure, after a
+ * failed gpspace_init, and twice.
  */
 void gpspace_free(struct gpspace *gs);
 /*
@@ -43,14 +43,14 @@ MUST_CHECK int gpspace_add_ram(struct gpspace *gs, gpa_t base, u64 size, bool wr
 /* True when [gpa, gpa+len) lies in one RAM range, populated or not. Overflow-safe. */
 bool gpspace_is_ram(const struct gpspace *gs, gpa_t gpa, u64 len);
 /*
- * Makes the page with this address present. 0: done (the guest may retry), -EFAULT: no RAM there, or a
- * write to ROM; -ENOMEM: the host has no frame left. Any context; may zero 2 MiB.
+ * Makes the page with this address present. 0: done (the guest may retry), -EFAULT: no RAM there,
+ * or a write to ROM; -ENOMEM: the host has no frame left. Any context; may zero 2 MiB.
  */
 MUST_CHECK int gpspace_fault(struct gpspace *gs, gpa_t gpa, bool write);
 /*
- * The kernel's pointer to a guest-physical address, populating it if need be; valid to the end of its
- * 4 KiB page. NULL when it is no RAM or memory is out. The pointee is hostile: read it once. Of ROM it
- * gives a pointer, too, which is for reading and for loaders.
+ * The kernel's pointer to a guest-physical address, populating it if need be; valid to the end of
+ * its 4 KiB page. NULL when it is no RAM or memory is out. The pointee is hostile: read it once. Of
+ * ROM it gives a pointer, too, which is for reading and for loaders.
  */
 MUST_CHECK void *gpspace_hva(struct gpspace *gs, gpa_t gpa);
 /*
@@ -60,9 +60,9 @@ MUST_CHECK void *gpspace_hva(struct gpspace *gs, gpa_t gpa);
 MUST_CHECK int gpspace_span(struct gpspace *gs, gpa_t gpa, void **hva, u64 *bytes);
 
 /*
- * The fast half of all guest access, without a lock: the kernel's pointer to [gpa, gpa+len) when all of
- * it lies in one present leaf (that may be written, if asked), else NULL, which says nothing: the
- * functions above find out.
+ * The fast half of all guest access, without a lock: the kernel's pointer to [gpa, gpa+len) when
+ * all of it lies in one present leaf (that may be written, if asked), else NULL, which says
+ * nothing: the functions above find out.
  */
 static inline void *gpspace_present(const struct gpspace *gs, gpa_t gpa, u64 len, bool write)
 {
@@ -73,7 +73,8 @@ static inline void *gpspace_present(const struct gpspace *gs, gpa_t gpa, u64 len
 		return NULL;
 	entry = pt_entry(&gs->pt, gpa, &size);
 	offset = gpa & (size - 1);
-	if (!(entry & f->present) || len > size - offset || (write && (entry & f->write) != f->write))
+	if (!(entry & f->present) || len > size - offset ||
+	    (write && (entry & f->write) != f->write))
 		return NULL;
 	return phys_to_virt((entry & PT_ADDR & ~(size - 1)) + offset);
 }

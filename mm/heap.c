@@ -1,7 +1,8 @@
 /*
- * The kernel heap. Small objects lie in slabs of one frame each, which begin with their bookkeeping; so
- * a pointer that is page aligned is never a slab's object but a whole block, and any other pointer finds
- * its slab by rounding down. A bit for each object makes a double free certain to be seen.
+ * The kernel heap. Small objects lie in slabs of one frame each, which begin with their
+ * bookkeeping; so a pointer that is page aligned is never a slab's object but a whole block, and
+ * any other pointer finds its slab by rounding down. A bit for each object makes a double free
+ * certain to be seen.
  */
 #include "mm/heap.h"
 #include "kernel/panic.h"
@@ -25,7 +26,7 @@ struct slab {
 static_assert(sizeof(struct slab) <= SLAB_HEADER, "objects begin behind the header");
 
 /* Chosen to fill SLAB_SPACE; multiples of 16. */
-static const u16 class_size[] = { 16,  32,  48,  64,  96,  128,	 192,  256,
+static const u16 class_size[] = { 16,  32,  48,	 64,  96,  128,	 192,  256,
 				  336, 448, 576, 672, 800, 1008, 1344, 2016 };
 #define CLASSES ARRAY_SIZE(class_size)
 #define SMALL_MAX 2016
@@ -57,7 +58,7 @@ static unsigned slab_objects(const struct slab *s)
 	return SLAB_SPACE / class_size[s->class];
 }
 
-static struct slab *slab_new(unsigned class)
+static struct slab *slab_new(u16 class)
 {
 	hpa_t pa = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
 	struct slab *s;
@@ -67,7 +68,7 @@ static struct slab *slab_new(unsigned class)
 	s = phys_to_virt(pa);
 	memset(s, 0, sizeof(*s));
 	s->magic = SLAB_MAGIC;
-	s->class = (u16)class;
+	s->class = class;
 	list_push_front(&heap.partial[class], &s->node);
 	return s;
 }
@@ -88,15 +89,15 @@ static void *slab_take(struct slab *s)
 
 static void *alloc_small(size_t size)
 {
-	unsigned class = class_of_units[(size + 15) / 16];
+	u16 class = class_of_units[(size + 15) / 16];
 	u64 flags = spin_lock_irq(&heap.lock);
 	struct slab *s;
 	void *p = NULL;
 
 	if (!heap.ready)
 		heap_prepare();
-	s = list_empty(&heap.partial[class]) ? slab_new(class) :
-					       list_first(&heap.partial[class], struct slab, node);
+	s = list_empty(&heap.partial[class]) ? slab_new(class)
+					     : list_first(&heap.partial[class], struct slab, node);
 	if (s) {
 		p = slab_take(s);
 		heap.used += class_size[class];
@@ -129,7 +130,7 @@ void *heap_alloc(size_t size)
 	return size <= SMALL_MAX ? alloc_small(size) : alloc_block(size);
 }
 
-/* Returns the object to its slab; false when p is no object that was handed out. The lock is held. */
+/* Takes an object back; false when p is none that was handed out. The lock is held. */
 static bool slab_return(struct slab *s, void *p)
 {
 	unsigned offset = (unsigned)((u8 *)p - (u8 *)s), size, object;

@@ -6,8 +6,11 @@
 #include "compiler.h"
 #include "types.h"
 
-/* 16-byte aligned (page aligned from 4 KiB up), zeroed; NULL when there is no memory. Any context. */
+/* 16-byte aligned (from 4 KiB up page aligned), zeroed; NULL without memory. Any context. */
 MUST_CHECK void *heap_alloc(size_t size);
-/* NULL is allowed. Anything else that heap_alloc did not return, or a second free, panics. Any context. */
+/*
+ * NULL is allowed. Anything else that heap_alloc did not return, or a second free, panics. Any
+ * context.
+ */
 void heap_free(void *p);
 u64 heap_used(void); /* bytes handed out, rounded to their classes */

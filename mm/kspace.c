@@ -19,15 +19,15 @@
 
 /* linker.ld; all on page boundaries */
 extern char kernel_start[], text_start[], text_end[], rodata_start[], rodata_end[], data_start[],
-	kernel_end[];
+    kernel_end[];
 
 static struct {
 	struct spinlock lock; /* protects the rest */
 	struct pt pt;
-	u64 next_window;         /* where the next device window goes */
-	u64 stack_slots;         /* how many were ever used */
+	u64 next_window;	 /* where the next device window goes */
+	u64 stack_slots;	 /* how many were ever used */
 	struct list free_stacks; /* nodes lie at the low end of the stacks */
-	u64 image_guard;         /* the last page given to kspace_guard_page, 0: none */
+	u64 image_guard;	 /* the last page given to kspace_guard_page, 0: none */
 } ks;
 
 static void map_or_panic(u64 va, hpa_t pa, u64 size, unsigned prot)
@@ -42,14 +42,16 @@ static void map_or_panic(u64 va, hpa_t pa, u64 size, unsigned prot)
 static bool in_direct_map(const struct memmap_span *s)
 {
 	return s->kind == MEMMAP_RAM || s->kind == MEMMAP_BOOT ||
-	       (s->kind == MEMMAP_FIRMWARE && (s->type == MULTIBOOT_ACPI || s->type == MULTIBOOT_NVS));
+	       (s->kind == MEMMAP_FIRMWARE &&
+		(s->type == MULTIBOOT_ACPI || s->type == MULTIBOOT_NVS));
 }
 
 /* Adjacent spans are joined, so that as much as possible is mapped by large pages. */
 static void map_direct(const struct machine *m)
 {
 	struct memmap_span s = { 0 };
-	hpa_t start = 0, end = MIB; /* BIOS data, VGA text, ROMs: whether in the memory map or not */
+	/* BIOS data, VGA text, ROMs: whether in the memory map or not. */
+	hpa_t start = 0, end = MIB;
 
 	while (memmap_next(m, &s)) {
 		if (!in_direct_map(&s) || s.end <= MIB)

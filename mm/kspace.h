@@ -1,13 +1,13 @@
 #pragma once
-/* The kernel's address space: direct map, image with W^X, device windows, stacks with guard pages. */
+/* The kernel's address space: direct map, image with W^X, device windows, guarded stacks. */
 #include "compiler.h"
 #include "types.h"
 
 struct machine;
 
-#define KERNEL_BASE 0xffffffff80000000ull /* where the image is linked; physical = virtual - KERNEL_BASE */
+#define KERNEL_BASE 0xffffffff80000000ull /* the image: physical = virtual - KERNEL_BASE */
 #define DEVICE_MAP 0xffffc00000000000ull  /* device windows */
-#define STACK_MAP 0xffffd00000000000ull   /* stacks, each above an unmapped guard area */
+#define STACK_MAP 0xffffd00000000000ull	  /* stacks, each above an unmapped guard area */
 #define KERNEL_STACK_SIZE (16 * 1024ull)
 
 /*
@@ -21,8 +21,8 @@ void kspace_init(const struct machine *m);
 /* The tables' root, for CR3 of another processor. Constant after kspace_init. */
 hpa_t kspace_root(void);
 /*
- * Maps device registers uncached; any alignment. NULL when out of memory. Windows are never unmapped.
- * Not before kspace_init. Any context; so are the functions below.
+ * Maps device registers uncached; any alignment. NULL when out of memory. Windows are never
+ * unmapped. Not before kspace_init. Any context; so are the functions below.
  */
 MUST_CHECK void *kspace_map_device(hpa_t pa, u64 size);
 /*
@@ -35,11 +35,11 @@ MUST_CHECK void *kspace_alloc_stack(void);
 /* Kept for the next kspace_alloc_stack: unmapping it would need a flush on every processor. */
 void kspace_free_stack(void *top);
 /*
- * Makes a page of the image a guard page, for a stack that lies in the image. The page may not be in
- * use. While one processor runs; not undone.
+ * Makes a page of the image a guard page, for a stack that lies in the image. The page may not be
+ * in use. While one processor runs; not undone.
  */
 void kspace_guard_page(void *page);
 /* True when the address lies in a guard page: the fault handler then says "stack overflow". */
 bool kspace_is_guard(u64 va);
-/* For self-tests: NULL, or what in the tables contradicts the above (W^X, executable outside text). */
+/* For self-tests: NULL, or what contradicts the above (W^X, executable outside the text). */
 const char *kspace_check(void);

@@ -52,7 +52,8 @@ static void probe_region(struct probe *p, const struct machine_region *r)
 static void probe_boot(struct probe *p, hpa_t base, u64 size)
 {
 	if (size)
-		p->boot |= probe_range(p, ROUND_DOWN(base, PAGE), ROUND_UP(range_end(base, size), PAGE));
+		p->boot |=
+		    probe_range(p, ROUND_DOWN(base, PAGE), ROUND_UP(range_end(base, size), PAGE));
 }
 
 static struct probe probe_at(const struct machine *m, hpa_t at)

@@ -1,7 +1,8 @@
 #pragma once
 /*
  * The machine's physical memory as a sequence of spans, in ascending order and without overlaps,
- * whatever the firmware's list looks like: where its entries contradict each other the stricter wins.
+ * whatever the firmware's list looks like: where its entries contradict each other the stricter
+ * wins.
  */
 #include "compiler.h"
 #include "types.h"
@@ -9,9 +10,10 @@
 struct machine;
 
 enum memmap_kind {
-	MEMMAP_HOLE,     /* in no entry: devices, or nothing */
-	MEMMAP_RAM,      /* ours to use */
-	MEMMAP_BOOT,     /* RAM that holds the kernel's image, modules, Multiboot2 information, or the first MiB */
+	MEMMAP_HOLE, /* in no entry: devices, or nothing */
+	MEMMAP_RAM,  /* ours to use */
+	MEMMAP_BOOT, /* RAM with the kernel's image, modules, Multiboot2 information; the first MiB
+		      */
 	MEMMAP_FIRMWARE, /* reserved, ACPI tables, bad memory */
 };
 
@@ -22,7 +24,7 @@ struct memmap_span {
 };
 
 /*
- * Moves on to the span that begins at span->end, which starts as 0. False at the end of memory, where
- * nothing but a hole follows. No side effects, no locks.
+ * Moves on to the span that begins at span->end, which starts as 0. False at the end of memory,
+ * where nothing but a hole follows. No side effects, no locks.
  */
 bool memmap_next(const struct machine *m, struct memmap_span *span);

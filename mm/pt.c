@@ -25,15 +25,15 @@ static u64 leaf_entry(const struct pt *pt, hpa_t pa, unsigned level, unsigned pr
 	return pa | pt->format->encode(prot) | (level > 1 ? pt->format->large : 0);
 }
 
-/* The physical address that a leaf maps its first byte to: a large one may have the PAT bit in bit 12. */
+/* Where a leaf's first byte is; bit 12 of a large one may be its PAT bit. */
 static hpa_t leaf_pa(u64 entry, u64 size)
 {
 	return entry & PT_ADDR & ~(size - 1);
 }
 
 /*
- * The one place where an entry changes: what was present and is now different may be in a TLB, so it
- * counts. A walker on another processor sees the old entry or the new one, never half of it.
+ * The one place where an entry changes: what was present and is now different may be in a TLB, so
+ * it counts. A walker on another processor sees the old entry or the new one, never half of it.
  */
 static void set_entry(struct pt *pt, u64 *slot, u64 entry)
 {
@@ -125,10 +125,11 @@ static unsigned map_level(const struct pt *pt, u64 va, hpa_t pa, u64 size)
 }
 
 /*
- * Puts a leaf into the table at the given level or, through tables made on the way, below it. A table
- * is entered into its parent when it has its leaf, so a failure leaves no empty ones behind.
+ * Puts a leaf into the table at the given level or, through tables made on the way, below it. A
+ * table is entered into its parent when it has its leaf, so a failure leaves no empty ones behind.
  */
-static int map_leaf(struct pt *pt, u64 *table, unsigned level, u64 va, u64 leaf, unsigned leaf_level)
+static int map_leaf(struct pt *pt, u64 *table, unsigned level, u64 va, u64 leaf,
+		    unsigned leaf_level)
 {
 	u64 *slot = &table[PT_INDEX(va, level)];
 	hpa_t lower;
@@ -206,7 +207,8 @@ static int change_slot(struct pt *pt, u64 *slot, unsigned level, u64 va, u64 las
 	if (is_leaf(pt, entry, level)) {
 		if (whole) {
 			set_entry(pt, slot,
-				  prot ? leaf_entry(pt, leaf_pa(entry, PT_SIZE(level)), level, prot) : 0);
+				  prot ? leaf_entry(pt, leaf_pa(entry, PT_SIZE(level)), level, prot)
+				       : 0);
 			return 0;
 		}
 		err = split_leaf(pt, slot, level);
@@ -228,7 +230,8 @@ static int change_range(struct pt *pt, u64 *table, unsigned level, u64 va, u64 l
 	for (;;) {
 		u64 *slot = &table[PT_INDEX(va, level)];
 		u64 slot_last = MIN(va | (PT_SIZE(level) - 1), last);
-		int err = is_present(pt, *slot) ? change_slot(pt, slot, level, va, slot_last, prot) : 0;
+		int err =
+		    is_present(pt, *slot) ? change_slot(pt, slot, level, va, slot_last, prot) : 0;
 
 		if (err || slot_last == last)
 			return err;
@@ -279,7 +282,8 @@ static int walk_table(const struct walk *w, const u64 *table, unsigned level, u6
 	return 0;
 }
 
-int pt_walk(const struct pt *pt, int (*fn)(u64 va, const struct pt_mapping *m, void *ctx), void *ctx)
+int pt_walk(const struct pt *pt, int (*fn)(u64 va, const struct pt_mapping *m, void *ctx),
+	    void *ctx)
 {
 	const struct walk w = { pt, fn, ctx };
 

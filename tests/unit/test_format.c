@@ -20,12 +20,12 @@ static int ours(char *buf, size_t size, const char *fmt, ...)
 }
 
 /* Both answers to the same call. */
-#define SAME(...)                                                         \
-	do {                                                              \
-		char want_[256], got_[256];                               \
-		int n_ = snprintf(want_, sizeof(want_), __VA_ARGS__);     \
+#define SAME(...)                                                            \
+	do {                                                                 \
+		char want_[256], got_[256];                                  \
+		int n_ = snprintf(want_, sizeof(want_), __VA_ARGS__);        \
 		assert_int_equal(ours(got_, sizeof(got_), __VA_ARGS__), n_); \
-		assert_string_equal(got_, want_);                         \
+		assert_string_equal(got_, want_);                            \
 	} while (0)
 
 static void test_plain(void **state)
@@ -102,8 +102,10 @@ static void test_unknown(void **state)
 static void test_random(void **state)
 {
 	static const char *const sizes[] = { "", "hh", "h", "l", "ll", "z" };
-	static const u64 edges[] = { 0, 1, 9, 10, 0x7f, 0x80, 0xff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
-				     0xffffffff, 0x7fffffffffffffff, 0x8000000000000000, ~0ull };
+	static const u64 edges[] = {
+		0,	1,	    9,		10,  0x7f,	 0x80,	     0xff,  0x8000,
+		0xffff, 0x7fffffff, 0x80000000, ~0u, ~0ull >> 1, 1ull << 63, ~0ull,
+	};
 	u64 seed = 5;
 
 	(void)state;
@@ -141,12 +143,9 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),
-		cmocka_unit_test(test_pointer_null),
-		cmocka_unit_test(test_unterminated),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_plain),	     cmocka_unit_test(test_pointer_null),
+		cmocka_unit_test(test_unterminated), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_unknown),	     cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests_name("format", tests, NULL, NULL);

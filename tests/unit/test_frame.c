@@ -1,4 +1,5 @@
-// SOURCES: mm/frame.c mm/memmap.c tests/unit/stubs/arena.c tests/unit/stubs/frames.c tests/unit/stubs/panic.c
+// SOURCES: mm/frame.c mm/memmap.c
+// SOURCES: tests/unit/stubs/arena.c tests/unit/stubs/frames.c tests/unit/stubs/panic.c
 /* mm/frame.c: blocks, owners, misuse, and a random run against a model of every frame. */
 #include "tests/unit/stubs/unit.h"
 
@@ -64,7 +65,8 @@ static void test_reserved_and_high(void **state)
 	assert_int_equal(frame_owner(2 * MIB), OWNER_BOOT);
 	assert_int_equal(frame_owner(2 * MIB + 0x1000), OWNER_FREE);
 	assert_int_equal(frame_owner(31 * MIB), OWNER_BOOT);
-	assert_int_equal(frame_owner(31 * MIB - 1), OWNER_KERNEL); /* the table: 4 bytes for each of 1M */
+	/* Below it the table: 4 bytes for each of a million frames. */
+	assert_int_equal(frame_owner(31 * MIB - 1), OWNER_KERNEL);
 	assert_int_equal(frame_owner(0xa0000), OWNER_NONE);
 	assert_int_equal(frame_owner(4 * GIB), OWNER_NONE);
 	low = frame_count(OWNER_FREE);
@@ -149,7 +151,8 @@ static void test_split(void **state)
 static void test_check_sees_damage(void **state)
 {
 	hpa_t pa = frame_alloc(0, OWNER_KERNEL);
-	u32 *entry = (u32 *)phys_to_virt(64 * MIB - 16 * FRAME_SIZE) + pa / FRAME_SIZE, saved = *entry;
+	u32 *entry = (u32 *)phys_to_virt(64 * MIB - 16 * FRAME_SIZE) + pa / FRAME_SIZE,
+	    saved = *entry;
 
 	(void)state;
 	assert_sound();
@@ -192,7 +195,8 @@ static void test_random(void **state)
 				assert_int_equal(model[pa / FRAME_SIZE + i], 0);
 				model[pa / FRAME_SIZE + i] = owner;
 			}
-			memset(phys_to_virt(pa), 0xff, 32); /* ours now: the allocator keeps nothing there */
+			/* Ours now: the allocator keeps nothing there. */
+			memset(phys_to_virt(pa), 0xff, 32);
 			block[n].pa = pa;
 			block[n++].order = order;
 			used += 1u << order;
@@ -200,7 +204,8 @@ static void test_random(void **state)
 			unsigned at = (r >> 32) % n;
 
 			frame_free(block[at].pa, block[at].order);
-			memset(model + block[at].pa / FRAME_SIZE, 0, sizeof(owner_t) << block[at].order);
+			memset(model + block[at].pa / FRAME_SIZE, 0,
+			       sizeof(owner_t) << block[at].order);
 			used -= 1u << block[at].order;
 			block[at] = block[--n];
 		}

@@ -11,8 +11,8 @@
 #include "tests/unit/stubs/arena.h"
 
 #define OWNER OWNER_PARTITION
-#define LOW (64 * KIB)         /* RAM at 0 */
-#define HIGH_BASE (2 * MIB)    /* RAM, of which 2 MiB can be one leaf */
+#define LOW (64 * KIB)	    /* RAM at 0 */
+#define HIGH_BASE (2 * MIB) /* RAM, of which 2 MiB can be one leaf */
 #define HIGH (2 * MIB + 16384)
 #define ROM_BASE (HIGH_BASE + HIGH)
 #define ROM 16384ull

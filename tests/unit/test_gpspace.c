@@ -109,7 +109,7 @@ static void test_populate(void **state)
 	assert_null(gpspace_hva(&gs, 0xa0000));
 	assert_null(gpspace_hva(&gs, BIT(48)));
 	assert_null(gpspace_hva(&gs, BIT(48) | 0x1234)); /* not taken for 0x1234 */
-	assert_int_equal(gs.pt.generation, 0); /* population needs no flush */
+	assert_int_equal(gs.pt.generation, 0);		 /* population needs no flush */
 }
 
 static void test_contents_stay(void **state)
@@ -233,7 +233,8 @@ static void test_rounds(void **state)
 	(void)state;
 	gpspace_free(&gs);
 	for (int round = 0; round < 100; round++) {
-		assert_int_equal(gpspace_init(&gs, round % 2 ? &pt_format_ept : &pt_format_npt, OWNER), 0);
+		assert_int_equal(
+		    gpspace_init(&gs, round % 2 ? &pt_format_ept : &pt_format_npt, OWNER), 0);
 		assert_int_equal(gpspace_add_ram(&gs, 0, 0xa0000, true), 0);
 		assert_int_equal(gpspace_add_ram(&gs, MIB, 11 * MIB, true), 0);
 		assert_int_equal(gpspace_add_ram(&gs, 0xfffc0000, 0x40000, false), 0);

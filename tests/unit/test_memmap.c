@@ -80,7 +80,8 @@ static void test_pc(void **state)
 	m.mb_info = 0x300010;
 	m.mb_info_size = 0x20;
 	module(0x1000000, 0x123456);
-	assert_spans((struct want[]){
+	assert_spans(
+	    (struct want[]){
 		{ 0, 0x9f000, MEMMAP_BOOT },
 		{ 0x9f000, 0xa0000, MEMMAP_FIRMWARE },
 		{ 0xf0000, 0x100000, MEMMAP_FIRMWARE },
@@ -92,7 +93,8 @@ static void test_pc(void **state)
 		{ 0x1000000, 0x1124000, MEMMAP_BOOT },
 		{ 0x1124000, 0x7fe0000, MEMMAP_RAM },
 		{ 0x7fe0000, 0x8000000, MEMMAP_FIRMWARE },
-	}, 11);
+	    },
+	    11);
 }
 
 /* Unsorted, doubled, contradicting: reserved beats RAM, and a page half reserved is reserved. */
@@ -104,11 +106,13 @@ static void test_contradictions(void **state)
 	region(0x300000, 0x200000, 1);
 	region(0x400000, 0x400000, 1);
 	region(0x7ff800, 0x1000, 1); /* no whole page beyond what is there */
-	assert_spans((struct want[]){
+	assert_spans(
+	    (struct want[]){
 		{ 0x300000, 0x500000, MEMMAP_RAM },
 		{ 0x500000, 0x502000, MEMMAP_FIRMWARE },
 		{ 0x502000, 0x800000, MEMMAP_RAM },
-	}, 3);
+	    },
+	    3);
 }
 
 static void test_absurd(void **state)
@@ -121,10 +125,12 @@ static void test_absurd(void **state)
 	region(0x400000, 0x1000, 1);
 	region(0xfffffffffff00000, ~0ull, 2);
 	module(0x400000, 0);
-	assert_spans((struct want[]){
+	assert_spans(
+	    (struct want[]){
 		{ 0x400000, 0x401000, MEMMAP_RAM },
 		{ 0xfffffffffff00000, 0xffffffffffffe000, MEMMAP_FIRMWARE },
-	}, 2);
+	    },
+	    2);
 }
 
 #define PAGES 64u
@@ -157,11 +163,14 @@ static void test_random(void **state)
 			boot[first] = true;
 		}
 		for (unsigned p = 0; p < PAGES; p++)
-			model[p] = reserved[p] ? MEMMAP_FIRMWARE : !ram[p] ? MEMMAP_HOLE :
-				   boot[p] ? MEMMAP_BOOT : MEMMAP_RAM;
+			model[p] = reserved[p] ? MEMMAP_FIRMWARE
+				   : !ram[p]   ? MEMMAP_HOLE
+				   : boot[p]   ? MEMMAP_BOOT
+					       : MEMMAP_RAM;
 		for (bool more = true; more;) {
 			more = memmap_next(&m, &s);
-			for (hpa_t a = MAX(s.start, MIB); a < MIN(s.end, MIB + PAGES * 4096); a += 4096)
+			for (hpa_t a = MAX(s.start, MIB); a < MIN(s.end, MIB + PAGES * 4096);
+			     a += 4096)
 				assert_int_equal(s.kind, model[(a - MIB) / 4096]);
 		}
 		assert_true(s.kind == MEMMAP_HOLE && s.end == HPA_NONE);

@@ -1,6 +1,6 @@
 // SOURCES: mm/pt.c mm/pt_format.c mm/frame.c mm/memmap.c
 // SOURCES: tests/unit/stubs/arena.c tests/unit/stubs/frames.c tests/unit/stubs/panic.c
-/* mm/pt.c in its three formats: bits against the manuals, behaviour against a page-by-page model. */
+/* mm/pt.c in its three formats: bits against the manuals, behaviour against a model. */
 #include "tests/unit/stubs/unit.h"
 
 #include <stdlib.h>
@@ -73,7 +73,8 @@ static void test_bits(void **state)
 	assert_int_equal(entry_after_map(&pt_format_kernel, pa, 4096, RW), pa | 0x63 | nx);
 	assert_int_equal(entry_after_map(&pt_format_kernel, pa, 4096, RX), pa | 0x61);
 	assert_int_equal(entry_after_map(&pt_format_kernel, big, 2 * MIB, RW), big | 0xe3 | nx);
-	assert_int_equal(entry_after_map(&pt_format_kernel, pa, 4096, RW | PT_UNCACHED), pa | 0x7b | nx);
+	assert_int_equal(entry_after_map(&pt_format_kernel, pa, 4096, RW | PT_UNCACHED),
+			 pa | 0x7b | nx);
 	/* R, W, X; type in bits 5:3, 6 = WB; bit 7: SDM 3C tables 28-4 to 28-6 */
 	assert_int_equal(entry_after_map(&pt_format_ept, pa, 4096, RWX), pa | 0x37);
 	assert_int_equal(entry_after_map(&pt_format_ept, pa, 4096, RX), pa | 0x35);
@@ -121,7 +122,8 @@ static void test_largest_leaves(void **state)
 
 		formats[i]->pages_1g = true;
 		assert_int_equal(pt_init(&pt, formats[i], OWNER), 0);
-		assert_int_equal(pt_map(&pt, va, GIB - 2 * MIB - 4096, GIB + 4 * MIB + 8192, RW), 0);
+		assert_int_equal(pt_map(&pt, va, GIB - 2 * MIB - 4096, GIB + 4 * MIB + 8192, RW),
+				 0);
 		assert_maps(&pt, va + 5, GIB - 2 * MIB - 4096 + 5, 4096, RW);
 		assert_maps(&pt, va + 4096 + 5, GIB - 2 * MIB + 5, 2 * MIB, RW);
 		assert_maps(&pt, va + 2 * MIB + 4096 + 5, GIB + 5, GIB, RW);
@@ -259,9 +261,9 @@ static void test_no_memory(void **state)
 		assert_int_equal(err, n ? 0 : -ENOMEM);
 		if (!err) {
 			assert_int_equal(pt_map(&pt, GIB, 0, 2 * MIB, RW), n < 3 ? -ENOMEM : 0);
-			assert_int_equal(frame_count(OWNER), n < 3 ? 1 : 3); /* none left half done */
-			assert_int_equal(pt_unmap(&pt, GIB + 4096, 4096),
-					 n == 3 ? -ENOMEM : 0);
+			/* No table is left half done. */
+			assert_int_equal(frame_count(OWNER), n < 3 ? 1 : 3);
+			assert_int_equal(pt_unmap(&pt, GIB + 4096, 4096), n == 3 ? -ENOMEM : 0);
 			assert_int_equal(pt_map(&pt, 8 * GIB, 0, 8192, RW), n < 6 ? -ENOMEM : 0);
 			pt_free(&pt);
 		}
@@ -302,7 +304,8 @@ static void check_all(const struct pt *pt)
 static void check_some(const struct pt *pt, u64 *seed)
 {
 	for (int i = 0; i < 50; i++) {
-		u64 r = unit_random(seed), va = model_base + r % WINDOW, want = model[r % WINDOW / 4096];
+		u64 r = unit_random(seed), va = model_base + r % WINDOW,
+		    want = model[r % WINDOW / 4096];
 		struct pt_mapping m;
 
 		if (pt_lookup(pt, va, &m))

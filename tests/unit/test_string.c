@@ -50,7 +50,8 @@ static void test_copy(void **state)
 				fill(ours, sizeof(ours), &seed);
 				memcpy(libc, ours, sizeof(ours));
 				memcpy(libc + 16 + d, src + s, n);
-				assert_ptr_equal(our_memcpy(ours + 16 + d, src + s, n), ours + 16 + d);
+				assert_ptr_equal(our_memcpy(ours + 16 + d, src + s, n),
+						 ours + 16 + d);
 				assert_memory_equal(ours, libc, sizeof(ours));
 			}
 }
@@ -110,7 +111,9 @@ static void test_compare(void **state)
 
 static void test_strings(void **state)
 {
-	static const char *const s[] = { "", "a", "b", "ab", "abc", "abd", "\xff", "a\xff", "hello" };
+	static const char *const s[] = {
+		"", "a", "b", "ab", "abc", "abd", "\xff", "a\xff", "hello"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(s); i++) {
@@ -220,16 +223,11 @@ static void test_error_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_copy),
-		cmocka_unit_test(test_move_overlapping),
-		cmocka_unit_test(test_set),
-		cmocka_unit_test(test_compare),
-		cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_str_copy),
-		cmocka_unit_test(test_str_starts),
-		cmocka_unit_test(test_str_to_u64),
-		cmocka_unit_test(test_str_to_size),
-		cmocka_unit_test(test_error_name),
+		cmocka_unit_test(test_copy),	    cmocka_unit_test(test_move_overlapping),
+		cmocka_unit_test(test_set),	    cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_strings),	    cmocka_unit_test(test_str_copy),
+		cmocka_unit_test(test_str_starts),  cmocka_unit_test(test_str_to_u64),
+		cmocka_unit_test(test_str_to_size), cmocka_unit_test(test_error_name),
 	};
 
 	return cmocka_run_group_tests_name("string", tests, NULL, NULL);

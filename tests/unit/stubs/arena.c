@@ -35,7 +35,8 @@ void *phys_to_virt(hpa_t pa)
 	if (!arena)
 		arena_open();
 	if (pa >= ARENA_SIZE) {
-		fprintf(stderr, "phys_to_virt: %#llx is outside the arena\n", (unsigned long long)pa);
+		fprintf(stderr, "phys_to_virt: %#llx is outside the arena\n",
+			(unsigned long long)pa);
 		abort();
 	}
 	return arena + pa;

@@ -1,4 +1,6 @@
-/* The kernel heap on the host's, so that AddressSanitizer sees overruns, leaks and use after free. */
+/*
+ * The kernel heap on the host's, so that AddressSanitizer sees overruns, leaks and use after free.
+ */
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
