@@ -3,6 +3,8 @@
 
 #define TICK_COUNT 1193 /* 1 ms */
 #define PIT_OUT	   0x80
+#define PIC1_DATA  0x21
+#define PIC2_DATA  0xa1
 
 static bool send_eoi;
 
@@ -17,13 +19,24 @@ static void on_irq(struct trap_frame *frame)
 		pic_eoi(irq);
 }
 
+/* Until all of these lines ask, masked or not. */
+static bool wait_irr(u16 lines)
+{
+	u64 deadline = deadline_in_ms(WAIT_MS);
+
+	while ((pic_irr() & lines) != lines)
+		if (rdtsc() > deadline)
+			return false;
+	return true;
+}
+
 static void check_mask(void)
 {
 	for (u32 irq = 0; irq < 16; irq += 3)
 		pic_unmask(irq);
-	check(inb(0x21) == 0xb2 && inb(0xa1) == 0x6d, "IMR reads as written");
+	check(inb(PIC1_DATA) == 0xb2 && inb(PIC2_DATA) == 0x6d, "IMR reads as written");
 	pic_mask_all();
-	check(inb(0x21) == 0xff && inb(0xa1) == 0xff, "IMR: all masked");
+	check(inb(PIC1_DATA) == 0xff && inb(PIC2_DATA) == 0xff, "IMR: all masked");
 }
 
 static void check_one_shot(void)
@@ -85,8 +98,7 @@ static void check_service(void)
 	irq_log_clear();
 	pic_mask_all();
 	pit_start(PIT_ONE_SHOT, TICK_COUNT);
-	spin_ms(10);
-	check(pic_irr() & 1 << IRQ_PIT, "IRR shows a masked request");
+	check(wait_irr(1 << IRQ_PIT), "IRR shows a masked request");
 	irq_on();
 	spin_ms(1);
 	irq_off();
@@ -113,9 +125,8 @@ static void check_priority(void)
 	outb(COM1 + UART_MCR, MCR_DTR_RTS | MCR_OUT2);
 	outb(COM1 + UART_IER, IER_THRE); /* nothing to send: it asks at once */
 	pit_start(PIT_ONE_SHOT, TICK_COUNT);
-	spin_ms(10);
-	pic_unmask(IRQ_PIT);
-	pic_unmask(IRQ_COM1);
+	wait_irr(1 << IRQ_PIT | 1 << IRQ_COM1);
+	outb(PIC1_DATA, (u8) ~(1 << IRQ_PIT | 1 << IRQ_COM1));
 	wait_count(&irq_count, 2, WAIT_MS);
 	outb(COM1 + UART_IER, 0);
 	outb(COM1 + UART_MCR, MCR_DTR_RTS);
