@@ -7,11 +7,11 @@
 #include "irq.h"
 #include "trap.h"
 
-#define VECTOR	      0x51
-#define CMOS_INDEX    0x70
+#define VECTOR 0x51
+#define CMOS_INDEX 0x70
 #define HYPERCALL_NOP 0
-#define POST_PORT     0x80
-#define VOID_PORT     0x2f0
+#define POST_PORT 0x80
+#define VOID_PORT 0x2f0
 
 struct series {
 	u64 min, sum, count;
@@ -39,20 +39,20 @@ static void series_print(const struct series *s, const char *name)
 }
 
 /* A macro, not a function with a pointer: the call would be measured as well. */
-#define MEASURE(name, code)                                                                        \
-	do {                                                                                       \
-		struct series s_ = {0, 0, 0};                                                      \
-		for (u64 i_ = 0; i_ < rounds; i_++) {                                              \
-			u64 t_ = rdtsc();                                                          \
-			code;                                                                      \
-			series_add(&s_, rdtsc() - t_);                                             \
-		}                                                                                  \
-		series_print(&s_, name);                                                           \
+#define MEASURE(name, code)                            \
+	do {                                           \
+		struct series s_ = { 0, 0, 0 };        \
+		for (u64 i_ = 0; i_ < rounds; i_++) {  \
+			u64 t_ = rdtsc();              \
+			code;                          \
+			series_add(&s_, rdtsc() - t_); \
+		}                                      \
+		series_print(&s_, name);               \
 	} while (0)
 
 static void measure_overhead(void)
 {
-	struct series s = {0, 0, 0};
+	struct series s = { 0, 0, 0 };
 
 	for (u64 i = 0; i < rounds; i++) {
 		u64 t = rdtsc();

@@ -6,11 +6,11 @@
 #include "irq.h"
 #include "trap.h"
 
-#define LSR_DATA_READY	  0x01
-#define LSR_OVERRUN	  0x02
-#define IER_RECEIVED	  0x01
-#define MCR_OUT2	  0x08 /* connects the UART's interrupt to the PC's IRQ line */
-#define MCR_DTR_RTS	  0x03
+#define LSR_DATA_READY 0x01
+#define LSR_OVERRUN 0x02
+#define IER_RECEIVED 0x01
+#define MCR_OUT2 0x08 /* connects the UART's interrupt to the PC's IRQ line */
+#define MCR_DTR_RTS 0x03
 
 static volatile char ring[256];
 static volatile u32 ring_in, ring_out, overruns, interrupts;

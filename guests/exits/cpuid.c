@@ -7,15 +7,15 @@ u32 survive_cpuid(void);
  * Prefixes have no meaning for CPUID but make it longer: a monitor that skips two bytes lands in
  * the middle of the instruction.
  */
-#define CPUID_WITH(bytes, text)                                                                    \
-	do {                                                                                       \
-		u64 a_ = 0, b_, c_ = 0, d_, after_ = 0;                                            \
-		TRY(".byte " bytes "0x0f, 0xa2\n\t"                                                \
-		    "incq %4",                                                                     \
-		    : "+a"(a_), "=b"(b_), "+c"(c_), "=d"(d_), "+m"(after_)                         \
-		    :                                                                              \
-		    : "r11", "memory", "cc");                                                      \
-		check(fault.vector == VEC_NONE && b_ == plain.ebx && after_ == 1, text);           \
+#define CPUID_WITH(bytes, text)                                                          \
+	do {                                                                             \
+		u64 a_ = 0, b_, c_ = 0, d_, after_ = 0;                                  \
+		TRY(".byte " bytes "0x0f, 0xa2\n\t"                                      \
+		    "incq %4",                                                           \
+		    : "+a"(a_), "=b"(b_), "+c"(c_), "=d"(d_), "+m"(after_)               \
+		    :                                                                    \
+		    : "r11", "memory", "cc");                                            \
+		check(fault.vector == VEC_NONE && b_ == plain.ebx && after_ == 1, text); \
 	} while (0)
 
 static void check_prefixes(void)
@@ -48,8 +48,7 @@ static void check_page_crossing(void)
 	at = window_map(0, (u64)code | PTE_PRESENT | PTE_WRITE);
 	window_map(1, (u64)(code + PAGE_SIZE) | PTE_PRESENT | PTE_WRITE);
 	at += PAGE_SIZE - 1;
-	TRY("call *%4", : "+a"(a), "=b"(b), "+c"(c), "=d"(d)
-	    : "r"(at) : "r11", "memory", "cc");
+	TRY("call *%4", : "+a"(a), "=b"(b), "+c"(c), "=d"(d) : "r"(at) : "r11", "memory", "cc");
 	check(fault.vector == VEC_NONE && b == cpuid(0, 0).ebx, "CPUID across two pages");
 }
 

@@ -5,7 +5,7 @@ u64 read_cr3_by_rsp(void);
 
 static u8 page[PAGE_SIZE] __attribute__((aligned(4096)));
 
-#define TRY_MOV_CR(number, value)                                                                  \
+#define TRY_MOV_CR(number, value) \
 	TRY("movq %0, %%cr" #number, : : "r"((u64)(value)) : "r11", "memory")
 
 static void check_cr0(void)
@@ -87,7 +87,9 @@ static void check_cr3(void)
 		     "movq %%cr3, %%rbp\n\t"
 		     "movq %%rbp, %0\n\t"
 		     "movq %%r8, %%rbp"
-		     : "=a"(value) : : "r8", "memory");
+		     : "=a"(value)
+		     :
+		     : "r8", "memory");
 	check_eq(value, cr3, "MOV RBP, CR3");
 	check_eq(read_cr3_by_rsp(), cr3, "MOV RSP, CR3");
 	asm volatile("movq %0, %%r9\n\tmovq %%r9, %%cr3" : : "r"(cr3) : "r9", "memory");

@@ -39,21 +39,21 @@ static void on_debug(struct trap_frame *frame)
  * Runs one instruction between POPF that sets TF and POPF that clears it. The traps are those
  * after the instruction and after each of the three that follow it.
  */
-#define STEP_OVER(code, text)                                                                      \
-	do {                                                                                       \
-		u64 after_, a_ = 0, c_ = MSR_APIC_BASE, d_ = BYTE_PORT;                            \
-		steps = 0;                                                                         \
-		asm volatile("pushfq\n\t"                                                          \
-			     "orq $0x100, (%%rsp)\n\t"                                             \
-			     "popfq\n\t" code "\n"                                                 \
-			     "1:\tpushfq\n\t"                                                      \
-			     "andq $~0x100, (%%rsp)\n\t"                                           \
-			     "popfq\n\t"                                                           \
-			     "leaq 1b(%%rip), %0"                                                  \
-			     : "=r"(after_), "+a"(a_), "+c"(c_), "+d"(d_)                          \
-			     : "D"(LAPIC_BASE)                                                     \
-			     : "rbx", "memory", "cc");                                             \
-		check(steps == 4 && step_rip[0] == after_ && step_rip[1] > after_, text);          \
+#define STEP_OVER(code, text)                                                             \
+	do {                                                                              \
+		u64 after_, a_ = 0, c_ = MSR_APIC_BASE, d_ = BYTE_PORT;                   \
+		steps = 0;                                                                \
+		asm volatile("pushfq\n\t"                                                 \
+			     "orq $0x100, (%%rsp)\n\t"                                    \
+			     "popfq\n\t" code "\n"                                        \
+			     "1:\tpushfq\n\t"                                             \
+			     "andq $~0x100, (%%rsp)\n\t"                                  \
+			     "popfq\n\t"                                                  \
+			     "leaq 1b(%%rip), %0"                                         \
+			     : "=r"(after_), "+a"(a_), "+c"(c_), "+d"(d_)                 \
+			     : "D"(LAPIC_BASE)                                            \
+			     : "rbx", "memory", "cc");                                    \
+		check(steps == 4 && step_rip[0] == after_ && step_rip[1] > after_, text); \
 	} while (0)
 
 static void check_single_step(void)
@@ -89,7 +89,9 @@ static void check_watchpoint(void)
 	trap_set_handler(VEC_DB, on_debug);
 	asm volatile("movq %0, %%dr0" : : "r"(&cell));
 	asm volatile("movq %0, %%dr7"
-		     : : "r"((u64)(DR7_FIXED | DR7_L0 | DR7_WRITE_4_BYTES)) : "memory");
+		     :
+		     : "r"((u64)(DR7_FIXED | DR7_L0 | DR7_WRITE_4_BYTES))
+		     : "memory");
 	asm volatile("movl $5, %1\n1:\tleaq 1b(%%rip), %0" : "=r"(here), "=m"(cell));
 	asm volatile("movq %0, %%dr7" : : "r"((u64)DR7_FIXED) : "memory");
 	check(steps == 1 && step_rip[0] == here, "#DB: a watched write traps behind itself");

@@ -30,7 +30,9 @@ static void check_halt(void)
 	check(count == 1 && woken_rip == here, "HLT ends with an interrupt, RIP behind it");
 	arm(100000);
 	asm volatile("sti\n\t.byte 0x48, 0xf4\n1:\tcli\n\tleaq 1b(%%rip), %0"
-		     : "=r"(here) : : "memory");
+		     : "=r"(here)
+		     :
+		     : "memory");
 	check(count == 1 && woken_rip == here, "HLT with a REX prefix");
 	irq_off();
 	lapic_self_ipi(VECTOR);

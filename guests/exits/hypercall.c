@@ -5,7 +5,7 @@
 #define HYPERCALL_UNKNOWN 0x7fff0000
 #define HYPERCALL_NO_SUCH (-1000ll)
 
-#define VMCALL	".byte 0x0f, 0x01, 0xc1"
+#define VMCALL ".byte 0x0f, 0x01, 0xc1"
 #define VMMCALL ".byte 0x0f, 0x01, 0xd9"
 
 static long long hypercall(u64 number)

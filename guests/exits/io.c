@@ -1,10 +1,10 @@
 /* IN and OUT: sizes, operand forms, what they do to RAX, and ports with nothing behind them. */
 #include "exits.h"
 
-#define SEED	    0x1122334455667788ull
-#define POST_PORT   0x80
-#define CMOS_INDEX  0x70
-#define CMOS_DATA   0x71
+#define SEED 0x1122334455667788ull
+#define POST_PORT 0x80
+#define CMOS_INDEX 0x70
+#define CMOS_DATA 0x71
 #define CMOS_STATUS 0x0f /* shutdown status: a byte of RAM nobody reads while we run */
 
 u32 survive_in(void);
@@ -82,12 +82,16 @@ static void check_prefixes(void)
 
 	outb(BYTE_PORT, 0x3c);
 	TRY(".byte 0x2e, 0x67, 0x40, 0xec\n\tincq %1", /* CS: a32 REX IN AL, DX */
-	    : "+a"(rax), "+m"(after) : "d"(BYTE_PORT) : "r11", "memory");
+	    : "+a"(rax), "+m"(after)
+	    : "d"(BYTE_PORT)
+	    : "r11", "memory");
 	check(fault.vector == VEC_NONE && after == 1 && (rax & 0xff) == 0x3c,
 	      "IN with three prefixes");
 	rax = SEED;
 	TRY(".byte 0x48, 0xed", /* REX.W IN EAX, DX: I/O has no 64-bit form */
-	    : "+a"(rax) : "d"(VOID_PORT) : "r11", "memory");
+	    : "+a"(rax)
+	    : "d"(VOID_PORT)
+	    : "r11", "memory");
 	check_eq(rax, 0xffffffff, "IN with REX.W still reads 32 bits");
 }
 

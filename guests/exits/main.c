@@ -10,10 +10,18 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } groups[] = {
-	{"cpuid", exits_cpuid},	    {"io", exits_io},	  {"string", exits_string_io},
-	{"msr", exits_msr},	    {"cr", exits_cr},	  {"xcr", exits_xcr},
-	{"traps", exits_traps},	    {"debug", exits_debug}, {"memory", exits_memory},
-	{"hypercall", exits_hypercall}, {"halt", exits_halt}, {"misc", exits_misc},
+	{ "cpuid", exits_cpuid },
+	{ "io", exits_io },
+	{ "string", exits_string_io },
+	{ "msr", exits_msr },
+	{ "cr", exits_cr },
+	{ "xcr", exits_xcr },
+	{ "traps", exits_traps },
+	{ "debug", exits_debug },
+	{ "memory", exits_memory },
+	{ "hypercall", exits_hypercall },
+	{ "halt", exits_halt },
+	{ "misc", exits_misc },
 };
 
 void guest_main(u32 mb_magic, u32 mb_info)

@@ -61,10 +61,10 @@ static void on_cold_irq(struct trap_frame *frame)
  * The processor pushes the frame of a trap on a page the monitor has not given the guest yet.
  * The trap was on its way when it had to wait: it must neither be lost nor come twice.
  */
-#define ON_STACK(top, code)                                                                        \
-	asm volatile("movq %%rsp, %%rbx\n\tmovq %0, %%rsp\n\t" code "\n\tmovq %%rbx, %%rsp"        \
-		     :                                                                             \
-		     : "r"(top)                                                                    \
+#define ON_STACK(top, code)                                                                 \
+	asm volatile("movq %%rsp, %%rbx\n\tmovq %0, %%rsp\n\t" code "\n\tmovq %%rbx, %%rsp" \
+		     :                                                                      \
+		     : "r"(top)                                                             \
 		     : "rbx", "memory", "cc")
 
 static void check_cold_stack(void)

@@ -1,7 +1,7 @@
 /* RDMSR and WRMSR: registers every x86-64 processor has, and numbers that are none. */
 #include "exits.h"
 
-#define MSR_UNKNOWN  0x12345
+#define MSR_UNKNOWN 0x12345
 #define MSR_UNKNOWN2 0xc0012345
 #define APIC_BASE_DEFAULT 0xfee00000ull
 
@@ -67,7 +67,8 @@ static void check_bases(void)
 		check_skip("QEMU's TCG reads 0", "the TSC reads the same as an MSR");
 	else
 		check(low <= tsc && tsc <= high, "the TSC reads the same as an MSR");
-	asm volatile("rdmsr" : "+a"(seeded_a), "+d"(seeded_d)
+	asm volatile("rdmsr"
+		     : "+a"(seeded_a), "+d"(seeded_d)
 		     : "c"(0xabcdef0000000000ull | MSR_APIC_BASE));
 	check(seeded_a >> 32 == 0 && seeded_d >> 32 == 0 && (u32)seeded_a == (u32)base,
 	      "RDMSR takes ECX alone and clears the upper halves of RAX and RDX");

@@ -1,7 +1,7 @@
 /* Exceptions raised and handled inside the guest (SDM 3A chapter 6). */
 #include "exits.h"
 
-#define SELECTOR_ABSENT	 0x18 /* start.asm's data segment with P = 0 */
+#define SELECTOR_ABSENT 0x18 /* start.asm's data segment with P = 0 */
 #define SELECTOR_OUTSIDE 0x1238
 
 static u8 page[PAGE_SIZE] __attribute__((aligned(4096)));
@@ -13,7 +13,9 @@ static void check_simple(void)
 	u64 a = 1, d = 0, here;
 
 	TRY("leaq 1f(%%rip), %1\n1:\tdivl %k2",
-	    : "+a"(a), "=&r"(here), "+d"(d) : : "r11", "memory", "cc");
+	    : "+a"(a), "=&r"(here), "+d"(d)
+	    :
+	    : "r11", "memory", "cc");
 	check_fault(VEC_DE, 0, "#DE: division by 0");
 	check_eq(fault.rip, here, "#DE: RIP is the instruction's");
 	TRY("leaq 1f(%%rip), %0\n1:\tud2", : "=&r"(here) : : "r11", "memory");

@@ -8,17 +8,17 @@
  */
 #include "fpu.h"
 
-#define XCR0_X87     (1ull << 0)
-#define XCR0_SSE     (1ull << 1)
-#define XCR0_AVX     (1ull << 2)
-#define XCR0_AVX512  (7ull << 5)
+#define XCR0_X87 (1ull << 0)
+#define XCR0_SSE (1ull << 1)
+#define XCR0_AVX (1ull << 2)
+#define XCR0_AVX512 (7ull << 5)
 #define MXCSR_OFFSET 24
-#define MXCSR_MASK   0xffbf /* without DAZ, which not every processor has */
-#define FCW_OFFSET   0
-#define FSW_OFFSET   2
-#define FTW_OFFSET   4
-#define ST_OFFSET    32
-#define XMM_OFFSET   160
+#define MXCSR_MASK 0xffbf /* without DAZ, which not every processor has */
+#define FCW_OFFSET 0
+#define FSW_OFFSET 2
+#define FTW_OFFSET 4
+#define ST_OFFSET 32
+#define XMM_OFFSET 160
 
 static u8 load[AREA_SIZE] __attribute__((aligned(64)));
 static u8 store[AREA_SIZE] __attribute__((aligned(64)));
@@ -93,7 +93,7 @@ static void make_image(u64 mask)
 	mxcsr = (u32)(0x1f80 | (random_next() & 0xe03f & MXCSR_MASK));
 	memcpy(load + FCW_OFFSET, &fcw, 2);
 	load[FSW_OFFSET + 1] = (u8)(random_next() & 0x38); /* top of stack */
-	load[FTW_OFFSET] = 0xff;				/* all eight in use */
+	load[FTW_OFFSET] = 0xff;			   /* all eight in use */
 	memcpy(load + MXCSR_OFFSET, &mxcsr, 4);
 	for (u32 i = 0; i < 8; i++)
 		fill(load + ST_OFFSET + (size_t)i * 16, 10);
@@ -118,8 +118,8 @@ static bool same(u32 offset, u32 size, u32 round, const char *what)
 
 static bool compare(u64 mask, u32 round)
 {
-	static const char *const names[] = {"x87",    "SSE",	 "AVX",	       "BNDREGS",
-					    "BNDCSR", "opmasks", "upper ZMM", "ZMM 16 to 31"};
+	static const char *const names[] = { "x87",    "SSE",	  "AVX",       "BNDREGS",
+					     "BNDCSR", "opmasks", "upper ZMM", "ZMM 16 to 31" };
 	u32 offset, size;
 	bool ok = same(FCW_OFFSET, 5, round, "x87 control, status and tags") &&
 		  same(MXCSR_OFFSET, 4, round, "MXCSR") &&

@@ -5,9 +5,9 @@
 #include "lib.h"
 #include "trap.h"
 
-#define AREA_SIZE     4096 /* more than any standard-format XSAVE area of today */
-#define LEGACY_SIZE   512
-#define XSAVE_HEADER  64
+#define AREA_SIZE 4096 /* more than any standard-format XSAVE area of today */
+#define LEGACY_SIZE 512
+#define XSAVE_HEADER 64
 
 /* regs.asm: everything between the two memory images happens in registers. */
 void fpu_run(const u8 *load, u8 *store, u64 mask, u64 rounds);

@@ -15,8 +15,8 @@ static void check_map(const struct mb2_tag_mmap *map)
 		return;
 	count = (map->tag.size - (u32)sizeof(*map)) / map->entry_size;
 	for (u32 i = 0; i < count; i++) {
-		const struct mb2_mmap *m = (const void *)((const u8 *)map->entry +
-							  (size_t)i * map->entry_size);
+		const struct mb2_mmap *m =
+		    (const void *)((const u8 *)map->entry + (size_t)i * map->entry_size);
 
 		hello_check_range(i, m->base, m->length, m->type);
 	}

@@ -56,7 +56,7 @@ static void check_order(void)
 	lapic_self_ipi(VECTOR_MID);
 	let_in();
 	check(irq_count == 3 && irq_log[0] == VECTOR_HIGH && irq_log[1] == VECTOR_MID &&
-		      irq_log[2] == VECTOR_LOW,
+		  irq_log[2] == VECTOR_LOW,
 	      "three pending come in the order of their vectors");
 	irq_log_clear();
 	nest = true;

@@ -15,9 +15,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } groups[] = {
-	{"pic", irq_test_pic},	   {"rtc", irq_test_rtc},   {"ioapic", irq_test_ioapic},
-	{"timer", irq_test_timer}, {"ipi", irq_test_ipi},   {"nmi", irq_test_nmi},
-	{"shadow", irq_test_shadow}, {"x2apic", irq_test_x2apic},
+	{ "pic", irq_test_pic },       { "rtc", irq_test_rtc },	      { "ioapic", irq_test_ioapic },
+	{ "timer", irq_test_timer },   { "ipi", irq_test_ipi },	      { "nmi", irq_test_nmi },
+	{ "shadow", irq_test_shadow }, { "x2apic", irq_test_x2apic },
 };
 
 void irq_log_clear(void)

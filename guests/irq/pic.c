@@ -2,9 +2,9 @@
 #include "tests.h"
 
 #define TICK_COUNT 1193 /* 1 ms */
-#define PIT_OUT	   0x80
-#define PIC1_DATA  0x21
-#define PIC2_DATA  0xa1
+#define PIT_OUT 0x80
+#define PIC1_DATA 0x21
+#define PIC2_DATA 0xa1
 
 static bool send_eoi;
 

@@ -1,16 +1,16 @@
 /* The real-time clock's periodic interrupt, IRQ 8, through the second 8259 (MC146818A). */
 #include "tests.h"
 
-#define CMOS_INDEX    0x70
-#define CMOS_DATA     0x71
-#define RTC_A	      0x0a
-#define RTC_B	      0x0b
-#define RTC_C	      0x0c
-#define RTC_D	      0x0d
+#define CMOS_INDEX 0x70
+#define CMOS_DATA 0x71
+#define RTC_A 0x0a
+#define RTC_B 0x0b
+#define RTC_C 0x0c
+#define RTC_D 0x0d
 #define RTC_A_1024_HZ 0x26
-#define RTC_B_PIE     0x40
+#define RTC_B_PIE 0x40
 #define RTC_C_IRQF_PF 0xc0
-#define RTC_D_VALID   0x80
+#define RTC_D_VALID 0x80
 
 static volatile u8 last_c;
 static volatile bool acknowledge;

@@ -41,8 +41,7 @@ void irq_test_shadow(void)
 
 		irq_log_clear();
 		lapic_self_ipi(VECTOR_TIMER); /* is pending for certain when STI comes */
-		asm volatile("sti\n\thlt\n1:\tcli\n\tleaq 1b(%%rip), %0"
-			     : "=r"(here) : : "memory");
+		asm volatile("sti\n\thlt\n1:\tcli\n\tleaq 1b(%%rip), %0" : "=r"(here) : : "memory");
 		if (irq_count != 1 || irq_rip != here)
 			wrong_rip++;
 	}

@@ -6,16 +6,16 @@
 #include "lib.h"
 #include "trap.h"
 
-#define WAIT_MS	     5000 /* how long an interrupt may take before it counts as lost */
-#define VECTOR_LOW   0x41
-#define VECTOR_MID   0x61
-#define VECTOR_HIGH  0x81
+#define WAIT_MS 5000 /* how long an interrupt may take before it counts as lost */
+#define VECTOR_LOW 0x41
+#define VECTOR_MID 0x61
+#define VECTOR_HIGH 0x81
 #define VECTOR_TIMER 0x71
 #define VECTOR_IOAPIC 0x91
 
-#define MCR_DTR_RTS  0x03
-#define MCR_OUT2     0x08
-#define IER_THRE     0x02
+#define MCR_DTR_RTS 0x03
+#define MCR_OUT2 0x08
+#define IER_THRE 0x02
 
 void irq_test_pic(void);
 void irq_test_rtc(void);

@@ -1,9 +1,9 @@
 /* The local APIC's registers as MSRs (SDM 3A 11.12). It runs last: the mode is left at the end. */
 #include "tests.h"
 
-#define X2APIC(reg)	  (MSR_X2APIC + (reg) / 0x10)
-#define X2APIC_SELF_IPI	  0x83f
-#define X2APIC_UNKNOWN	  0x80e /* DFR does not exist in this mode */
+#define X2APIC(reg) (MSR_X2APIC + (reg) / 0x10)
+#define X2APIC_SELF_IPI 0x83f
+#define X2APIC_UNKNOWN 0x80e /* DFR does not exist in this mode */
 
 static void on_ipi(struct trap_frame *frame)
 {
@@ -70,7 +70,9 @@ void irq_test_x2apic(void)
 	check_faults(base);
 	wrmsr(MSR_APIC_BASE, base & ~(APIC_BASE_EXTD | APIC_BASE_EN));
 	wrmsr(MSR_APIC_BASE, base & ~APIC_BASE_EXTD);
-	check_eq_or_lax(rdmsr(MSR_APIC_BASE), base & ~APIC_BASE_EXTD, "x2APIC: left by way of disabled");
+	check_eq_or_lax(rdmsr(MSR_APIC_BASE), base & ~APIC_BASE_EXTD,
+			"x2APIC: left by way of disabled");
 	lapic_init();
-	check_eq_or_lax(lapic_read(LAPIC_ID) >> 24, id, "x2APIC: the memory-mapped registers are back");
+	check_eq_or_lax(lapic_read(LAPIC_ID) >> 24, id,
+			"x2APIC: the memory-mapped registers are back");
 }

@@ -50,7 +50,7 @@ static const struct rsdp *find_rsdp(ulong from, ulong to)
 
 static const struct acpi_header *find_table(const char *signature)
 {
-	ulong ebda = (ulong)*(const u16 *)phys(0x40e) << 4;
+	ulong ebda = (ulong) * (const u16 *)phys(0x40e) << 4;
 	const struct rsdp *rsdp = ebda ? find_rsdp(ebda, ebda + 1024) : NULL;
 	const struct acpi_header *rsdt;
 	const u32 *entries;

@@ -4,10 +4,10 @@
  */
 #include "lib.h"
 
-#define PM1A_CNT	0x604  /* QEMU's and Partita's */
-#define PM1A_CNT_BOCHS	0xb004 /* Bochs's */
+#define PM1A_CNT 0x604	       /* QEMU's and Partita's */
+#define PM1A_CNT_BOCHS 0xb004  /* Bochs's */
 #define PM1_SLP_EN_TYP0 0x2000 /* SLP_EN with SLP_TYP 0, S5 on all three (ACPI 6.4, 4.8.3.2.1) */
-#define BOCHS_SHUTDOWN	0x8900
+#define BOCHS_SHUTDOWN 0x8900
 
 static u32 checks, failures, skips;
 

@@ -5,16 +5,16 @@
  */
 #include "irq.h"
 
-#define PIT_CHANNEL2	     0x42
-#define PIT_CONTROL	     0x43
-#define PIT_CH2_ONE_SHOT     0xb0
-#define PORT_B		     0x61
-#define PORT_B_GATE2	     0x01
-#define PORT_B_SPEAKER	     0x02
-#define PORT_B_OUT2	     0x20
-#define CALIBRATE_MS	     10
-#define CALIBRATE_TRIES	     3
-#define CALIBRATE_GIVE_UP    (1ull << 33)
+#define PIT_CHANNEL2 0x42
+#define PIT_CONTROL 0x43
+#define PIT_CH2_ONE_SHOT 0xb0
+#define PORT_B 0x61
+#define PORT_B_GATE2 0x01
+#define PORT_B_SPEAKER 0x02
+#define PORT_B_OUT2 0x20
+#define CALIBRATE_MS 10
+#define CALIBRATE_TRIES 3
+#define CALIBRATE_GIVE_UP (1ull << 33)
 #define TSC_PER_MS_IF_BROKEN 1000000
 
 static u64 calibrate_once(void)

@@ -29,62 +29,62 @@
 #define CR0_CD (1ul << 30)
 #define CR0_PG (1ul << 31)
 
-#define CR4_TSD	       (1ul << 2)
-#define CR4_DE	       (1ul << 3)
-#define CR4_PAE	       (1ul << 5)
-#define CR4_PGE	       (1ul << 7)
-#define CR4_PCE	       (1ul << 8)
-#define CR4_OSFXSR     (1ul << 9)
+#define CR4_TSD (1ul << 2)
+#define CR4_DE (1ul << 3)
+#define CR4_PAE (1ul << 5)
+#define CR4_PGE (1ul << 7)
+#define CR4_PCE (1ul << 8)
+#define CR4_OSFXSR (1ul << 9)
 #define CR4_OSXMMEXCPT (1ul << 10)
-#define CR4_VMXE       (1ul << 13)
-#define CR4_OSXSAVE    (1ul << 18)
+#define CR4_VMXE (1ul << 13)
+#define CR4_OSXSAVE (1ul << 18)
 
-#define MSR_TSC		   0x10
-#define MSR_APIC_BASE	   0x1b
-#define MSR_MTRR_CAP	   0xfe
-#define MSR_SYSENTER_CS	   0x174
-#define MSR_SYSENTER_ESP   0x175
-#define MSR_SYSENTER_EIP   0x176
-#define MSR_PAT		   0x277
-#define MSR_MTRR_DEF_TYPE  0x2ff
-#define MSR_TSC_DEADLINE   0x6e0
-#define MSR_X2APIC	   0x800
-#define MSR_EFER	   0xc0000080
-#define MSR_STAR	   0xc0000081
-#define MSR_LSTAR	   0xc0000082
-#define MSR_CSTAR	   0xc0000083
-#define MSR_FMASK	   0xc0000084
-#define MSR_FS_BASE	   0xc0000100
-#define MSR_GS_BASE	   0xc0000101
+#define MSR_TSC 0x10
+#define MSR_APIC_BASE 0x1b
+#define MSR_MTRR_CAP 0xfe
+#define MSR_SYSENTER_CS 0x174
+#define MSR_SYSENTER_ESP 0x175
+#define MSR_SYSENTER_EIP 0x176
+#define MSR_PAT 0x277
+#define MSR_MTRR_DEF_TYPE 0x2ff
+#define MSR_TSC_DEADLINE 0x6e0
+#define MSR_X2APIC 0x800
+#define MSR_EFER 0xc0000080
+#define MSR_STAR 0xc0000081
+#define MSR_LSTAR 0xc0000082
+#define MSR_CSTAR 0xc0000083
+#define MSR_FMASK 0xc0000084
+#define MSR_FS_BASE 0xc0000100
+#define MSR_GS_BASE 0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
-#define MSR_TSC_AUX	   0xc0000103
+#define MSR_TSC_AUX 0xc0000103
 
-#define APIC_BASE_BSP  (1ull << 8)
+#define APIC_BASE_BSP (1ull << 8)
 #define APIC_BASE_EXTD (1ull << 10)
-#define APIC_BASE_EN   (1ull << 11)
+#define APIC_BASE_EN (1ull << 11)
 
 #define EFER_SCE (1ull << 0)
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
 #define EFER_NXE (1ull << 11)
 
-#define CPUID1_ECX_MONITOR	(1u << 3)
-#define CPUID1_ECX_VMX		(1u << 5)
-#define CPUID1_ECX_X2APIC	(1u << 21)
-#define CPUID1_ECX_MOVBE	(1u << 22)
+#define CPUID1_ECX_MONITOR (1u << 3)
+#define CPUID1_ECX_VMX (1u << 5)
+#define CPUID1_ECX_X2APIC (1u << 21)
+#define CPUID1_ECX_MOVBE (1u << 22)
 #define CPUID1_ECX_TSC_DEADLINE (1u << 24)
-#define CPUID1_ECX_XSAVE	(1u << 26)
-#define CPUID1_ECX_OSXSAVE	(1u << 27)
-#define CPUID1_ECX_HYPERVISOR	(1u << 31)
-#define CPUID1_EDX_TSC		(1u << 4)
-#define CPUID1_EDX_MSR		(1u << 5)
-#define CPUID1_EDX_PAE		(1u << 6)
-#define CPUID1_EDX_APIC		(1u << 9)
-#define CPUID1_EDX_MTRR		(1u << 12)
-#define CPUID1_EDX_FXSR		(1u << 24)
-#define CPUID81_EDX_NX		(1u << 20)
-#define CPUID81_EDX_RDTSCP	(1u << 27)
-#define CPUID81_EDX_LM		(1u << 29)
+#define CPUID1_ECX_XSAVE (1u << 26)
+#define CPUID1_ECX_OSXSAVE (1u << 27)
+#define CPUID1_ECX_HYPERVISOR (1u << 31)
+#define CPUID1_EDX_TSC (1u << 4)
+#define CPUID1_EDX_MSR (1u << 5)
+#define CPUID1_EDX_PAE (1u << 6)
+#define CPUID1_EDX_APIC (1u << 9)
+#define CPUID1_EDX_MTRR (1u << 12)
+#define CPUID1_EDX_FXSR (1u << 24)
+#define CPUID81_EDX_NX (1u << 20)
+#define CPUID81_EDX_RDTSCP (1u << 27)
+#define CPUID81_EDX_LM (1u << 29)
 
 struct cpuid {
 	u32 eax, ebx, ecx, edx;

@@ -78,8 +78,7 @@ static void check_modules(const struct mb1_info *info)
 	if (!(info->flags & MB1_HAS_MODULES))
 		return;
 	for (u32 i = 0; i < info->mods_count; i++)
-		hello_check_module(i, m[i].start, m[i].end,
-				   m[i].string ? phys(m[i].string) : "");
+		hello_check_module(i, m[i].start, m[i].end, m[i].string ? phys(m[i].string) : "");
 }
 
 static void check_map(const struct mb1_info *info)

@@ -8,10 +8,10 @@
 #include "lib.h"
 
 /* 8259: pic.c */
-#define PIC_BASE       0x20 /* vector of IRQ 0; IRQ 8 has 0x28 */
-#define IRQ_PIT	       0
-#define IRQ_COM1       4
-#define IRQ_RTC	       8
+#define PIC_BASE 0x20 /* vector of IRQ 0; IRQ 8 has 0x28 */
+#define IRQ_PIT 0
+#define IRQ_COM1 4
+#define IRQ_RTC 8
 
 void pic_init(void);
 void pic_mask_all(void);
@@ -62,17 +62,17 @@ enum lapic_register {
 	LAPIC_TIMER_DIVIDE = 0x3e0,
 };
 
-#define LAPIC_SVR_ENABLE	0x100
-#define LAPIC_SPURIOUS		0xff
-#define LVT_MASKED		0x10000
-#define LVT_EXTINT		0x700
-#define LVT_TIMER_PERIODIC	0x20000
-#define LVT_TIMER_DEADLINE	0x40000
-#define ICR_NMI			0x400
-#define ICR_PENDING		0x1000
-#define ICR_SELF		0x40000
-#define TIMER_DIVIDE_1		0xb
-#define TIMER_DIVIDE_16		0x3
+#define LAPIC_SVR_ENABLE 0x100
+#define LAPIC_SPURIOUS 0xff
+#define LVT_MASKED 0x10000
+#define LVT_EXTINT 0x700
+#define LVT_TIMER_PERIODIC 0x20000
+#define LVT_TIMER_DEADLINE 0x40000
+#define ICR_NMI 0x400
+#define ICR_PENDING 0x1000
+#define ICR_SELF 0x40000
+#define TIMER_DIVIDE_1 0xb
+#define TIMER_DIVIDE_16 0x3
 
 u32 lapic_read(u32 reg);
 void lapic_write(u32 reg, u32 value);
@@ -82,15 +82,15 @@ bool lapic_bit(u32 reg, u8 vector);
 void lapic_self_ipi(u8 vector);
 
 /* I/O APIC: apic.c; registers of the 82093AA data sheet */
-#define IOAPIC_BASE	 0xfec00000ul
-#define IOAPIC_SELECT	 0x00
-#define IOAPIC_WINDOW	 0x10
-#define IOAPIC_REG_ID	 0x00
-#define IOAPIC_REG_VER	 0x01
+#define IOAPIC_BASE 0xfec00000ul
+#define IOAPIC_SELECT 0x00
+#define IOAPIC_WINDOW 0x10
+#define IOAPIC_REG_ID 0x00
+#define IOAPIC_REG_VER 0x01
 #define IOAPIC_REG_TABLE 0x10
-#define IOAPIC_LEVEL	 0x8000
+#define IOAPIC_LEVEL 0x8000
 #define IOAPIC_REMOTEIRR 0x4000
-#define IOAPIC_MASKED	 0x10000
+#define IOAPIC_MASKED 0x10000
 
 u32 ioapic_read(u8 reg);
 void ioapic_write(u8 reg, u32 value);

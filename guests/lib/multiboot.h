@@ -7,10 +7,10 @@
 #define MB1_MAGIC 0x2badb002
 #define MB2_MAGIC 0x36d76289
 
-#define MB1_HAS_MEMORY	(1u << 0)
+#define MB1_HAS_MEMORY (1u << 0)
 #define MB1_HAS_CMDLINE (1u << 2)
 #define MB1_HAS_MODULES (1u << 3)
-#define MB1_HAS_MMAP	(1u << 6)
+#define MB1_HAS_MMAP (1u << 6)
 
 #define MB_MMAP_AVAILABLE 1
 

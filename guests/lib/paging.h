@@ -8,13 +8,13 @@
 
 #include "lib.h"
 
-#define WINDOW	     0x40000000ul
+#define WINDOW 0x40000000ul
 #define WINDOW_PAGES 512
 
-#define PTE_PRESENT  (1ull << 0)
-#define PTE_WRITE    (1ull << 1)
+#define PTE_PRESENT (1ull << 0)
+#define PTE_WRITE (1ull << 1)
 #define PTE_UNCACHED (3ull << 3)
-#define PTE_NX	     (1ull << 63)
+#define PTE_NX (1ull << 63)
 
 void window_init(void);
 void *window_map(u32 page, u64 pte);

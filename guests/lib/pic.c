@@ -1,14 +1,14 @@
 /* The two 8259 interrupt controllers of a PC (Intel 8259A data sheet). */
 #include "irq.h"
 
-#define PIC1	      0x20
-#define PIC2	      0xa0
-#define ICW1_INIT     0x11 /* edge triggered, cascade, ICW4 follows */
-#define ICW4_8086     0x01
-#define OCW2_EOI      0x20
+#define PIC1 0x20
+#define PIC2 0xa0
+#define ICW1_INIT 0x11 /* edge triggered, cascade, ICW4 follows */
+#define ICW4_8086 0x01
+#define OCW2_EOI 0x20
 #define OCW3_READ_IRR 0x0a
 #define OCW3_READ_ISR 0x0b
-#define IRQ_CASCADE   2
+#define IRQ_CASCADE 2
 
 void pic_init(void)
 {

@@ -1,11 +1,11 @@
 /* Channel 0 of the 8254 timer (Intel 8254 data sheet), the one on IRQ 0. */
 #include "irq.h"
 
-#define PIT_CHANNEL0	   0x40
-#define PIT_CONTROL	   0x43
-#define PIT_LOW_HIGH	   0x30
-#define PIT_LATCH_0	   0x00
-#define PIT_READ_STATUS_0  0xe2 /* read-back command: status only, channel 0 */
+#define PIT_CHANNEL0 0x40
+#define PIT_CONTROL 0x43
+#define PIT_LOW_HIGH 0x30
+#define PIT_LATCH_0 0x00
+#define PIT_READ_STATUS_0 0xe2 /* read-back command: status only, channel 0 */
 
 void pit_start(enum pit_mode mode, u16 count)
 {

@@ -1,11 +1,11 @@
 /* COM1, a 16550: polled output at 115200 8N1 (National Semiconductor PC16550D data sheet). */
 #include "lib.h"
 
-#define LCR_8N1	    0x03
-#define LCR_DLAB    0x80
-#define FCR_ENABLE  0x07 /* FIFOs on, both cleared */
+#define LCR_8N1 0x03
+#define LCR_DLAB 0x80
+#define FCR_ENABLE 0x07 /* FIFOs on, both cleared */
 #define MCR_DTR_RTS 0x03
-#define LSR_THRE    0x20
+#define LSR_THRE 0x20
 
 void serial_init(void)
 {

@@ -1,9 +1,9 @@
 /* The IDT, the recording of expected faults, and a readable end for unexpected ones. */
 #include "trap.h"
 
-#define GUEST_CS       0x08
+#define GUEST_CS 0x08
 #define GATE_INTERRUPT 0x8e /* present, DPL 0, 64-bit interrupt gate: SDM 3A 6.14.1 */
-#define ISR_STUB_SIZE  16
+#define ISR_STUB_SIZE 16
 
 extern const u8 isr_stubs[];
 void trap_dispatch(struct trap_frame *frame);
@@ -19,7 +19,7 @@ void trap_init(void)
 	struct {
 		u16 limit;
 		u64 base;
-	} __attribute__((packed)) idtr = {sizeof(idt) - 1, (u64)idt};
+	} __attribute__((packed)) idtr = { sizeof(idt) - 1, (u64)idt };
 
 	for (u32 i = 0; i < 256; i++) {
 		u64 stub = (u64)isr_stubs + i * ISR_STUB_SIZE;
@@ -40,8 +40,8 @@ void trap_set_handler(u8 vector, trap_handler *handler)
 
 static void trap_die(const struct trap_frame *f)
 {
-	check(false, "unexpected trap: vector %u error 0x%llx rip 0x%llx cr2 0x%lx",
-	      (u32)f->vector, f->error, f->rip, read_cr2());
+	check(false, "unexpected trap: vector %u error 0x%llx rip 0x%llx cr2 0x%lx", (u32)f->vector,
+	      f->error, f->rip, read_cr2());
 	print("rax %016llx rbx %016llx rcx %016llx rdx %016llx\n", f->rax, f->rbx, f->rcx, f->rdx);
 	print("rsi %016llx rdi %016llx rbp %016llx rsp %016llx\n", f->rsi, f->rdi, f->rbp, f->rsp);
 	verdict();

@@ -29,9 +29,9 @@ enum vector {
 };
 
 #define PF_PRESENT 1 /* error code bits, SDM 3A 4.7 */
-#define PF_WRITE   2
-#define PF_RSVD	   8
-#define PF_FETCH   16
+#define PF_WRITE 2
+#define PF_RSVD 8
+#define PF_FETCH 16
 
 /* The order isr.asm pushes, last first. */
 struct trap_frame {
@@ -64,14 +64,14 @@ void check_fault(u32 vector, u64 error, const char *text);
 void check_fault_or_lax(u32 vector, u64 error, const char *text);
 void check_no_fault(const char *text);
 
-#define TRY(code, ...)                                                                             \
-	do {                                                                                       \
-		fault.vector = VEC_NONE;                                                           \
-		asm volatile("leaq 99f(%%rip), %%r11\n\t"                                          \
-			     "movq %%r11, trap_resume(%%rip)\n\t" code "\n"                        \
-			     "99:\n\t"                                                             \
-			     "cld\n\t"                                                             \
-			     "movq $0, trap_resume(%%rip)" __VA_ARGS__);                           \
+#define TRY(code, ...)                                                      \
+	do {                                                                \
+		fault.vector = VEC_NONE;                                    \
+		asm volatile("leaq 99f(%%rip), %%r11\n\t"                   \
+			     "movq %%r11, trap_resume(%%rip)\n\t" code "\n" \
+			     "99:\n\t"                                      \
+			     "cld\n\t"                                      \
+			     "movq $0, trap_resume(%%rip)" __VA_ARGS__);    \
 	} while (0)
 
 #endif

@@ -15,8 +15,8 @@ typedef __SIZE_TYPE__ size_t;
 #define NULL ((void *)0)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define PAGE_SIZE     4096ul
-#define MIB	      (1024ul * 1024)
+#define PAGE_SIZE 4096ul
+#define MIB (1024ul * 1024)
 
 /*
  * A pointer to a physical address. All guests are mapped one to one. The empty asm hides the

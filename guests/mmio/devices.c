@@ -3,7 +3,7 @@
 
 #define LAPIC_LDR_MASK 0xff000000
 #define LAPIC_DFR_FLAT 0xffffffff
-#define IOAPIC_PINS    24
+#define IOAPIC_PINS 24
 
 void mmio_check_ioapic(void)
 {

@@ -3,14 +3,14 @@
 
 #define CELL_OFFSET LAPIC_TIMER_INITIAL
 #define VOID_MEMORY 0xd0000000ul
-#define REG_COUNT   17
-#define REG_RAX	    0
-#define REG_RCX	    1
-#define REG_RDX	    2
-#define REG_RSP	    4
-#define REG_RSI	    6
-#define REG_RDI	    7
-#define REG_FLAGS   16
+#define REG_COUNT 17
+#define REG_RAX 0
+#define REG_RCX 1
+#define REG_RDX 2
+#define REG_RSP 4
+#define REG_RSI 6
+#define REG_RDI 7
+#define REG_FLAGS 16
 #define FLAGS_CLEAN 2
 #define FLAGS_ARITH 0x8d5
 
@@ -27,14 +27,14 @@ static u8 ram[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 static u8 work[PAGE_SIZE] __attribute__((aligned(4096)));
 static struct outcome want, got;
 
-static const u32 cells[] = {0x00000000, 0xffffffff, 0x80000001, 0x12345678};
-static const u64 values[] = {0, ~0ull, 0x8000000080008081, 0x7edcba9801234567};
+static const u32 cells[] = { 0x00000000, 0xffffffff, 0x80000001, 0x12345678 };
+static const u64 values[] = { 0, ~0ull, 0x8000000080008081, 0x7edcba9801234567 };
 
 static void map_window(u64 first, u64 second)
 {
 	window_map(0, first | PTE_PRESENT | PTE_WRITE | (first >= VOID_MEMORY ? PTE_UNCACHED : 0));
-	window_map(1, second | PTE_PRESENT | PTE_WRITE |
-			      (second >= VOID_MEMORY ? PTE_UNCACHED : 0));
+	window_map(1,
+		   second | PTE_PRESENT | PTE_WRITE | (second >= VOID_MEMORY ? PTE_UNCACHED : 0));
 }
 
 static void run(const struct mmio_op *op, u32 round, struct outcome *out)

@@ -8,20 +8,20 @@
  */
 #include "irq.h"
 
-#define I8042_COMMAND  0x64
-#define I8042_PULSE_0  0xfe
-#define RESET_CONTROL  0xcf9
-#define RESET_HARD     0x02 /* kind of reset, chosen before the bit that starts it */
-#define RESET_NOW      0x04
-#define PORT_A	       0x92
-#define PORT_A_RESET   0x01
+#define I8042_COMMAND 0x64
+#define I8042_PULSE_0 0xfe
+#define RESET_CONTROL 0xcf9
+#define RESET_HARD 0x02 /* kind of reset, chosen before the bit that starts it */
+#define RESET_NOW 0x04
+#define PORT_A 0x92
+#define PORT_A_RESET 0x01
 
 static void reset_by_shutdown(void)
 {
 	struct {
 		u16 limit;
 		u64 base;
-	} __attribute__((packed)) empty = {0, 0};
+	} __attribute__((packed)) empty = { 0, 0 };
 
 	asm volatile("lidt %0\n\tint3" : : "m"(empty));
 }

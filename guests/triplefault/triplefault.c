@@ -10,7 +10,7 @@ void guest_main(u32 mb_magic, u32 mb_info)
 	struct {
 		u16 limit;
 		u64 base;
-	} __attribute__((packed)) empty = {0, 0};
+	} __attribute__((packed)) empty = { 0, 0 };
 
 	(void)mb_magic;
 	(void)mb_info;
