@@ -11,6 +11,7 @@
 #define SAMPLE_TICKS (PIT_HZ / 1000) /* one sample each millisecond */
 #define SAMPLES_MAX 20		     /* of the 54 ms that the PIT's channel counts */
 #define TOLERANCE 256		     /* two milliseconds in a row must agree to 1/256 */
+#define ENOUGH_TICKS 500000	     /* of the TSC */
 #define TSC_KHZ_ASSUMED 1000000ull   /* where nothing can be measured */
 #define PIT_DEAD_TSC 2000000000ull
 #define FIXED_SHIFT 32
@@ -102,29 +103,33 @@ static bool next_sample(const struct sample *last, struct sample *next)
 	return true;
 }
 
-/* Two neighbouring milliseconds of the same length give the rate over both. */
+/*
+ * Two neighbouring milliseconds of the same length show that the samples are good. A slow TSC is
+ * then measured for longer, since that costs little and the PIT's own tick counts for less.
+ */
 static bool measure(u64 *tsc_khz, u64 *lapic_khz)
 {
-	struct sample s[3];
+	struct sample first, middle, last;
+	bool agreed = false;
 
 	pit_start();
-	s[0] = take_sample();
-	if (!next_sample(&s[0], &s[1]))
+	first = take_sample();
+	if (!next_sample(&first, &middle) || !next_sample(&middle, &last))
 		return false;
 	for (unsigned n = 2; n < SAMPLES_MAX; n++) {
-		u64 before, after;
+		u64 before = tsc_rate_khz(&first, &middle), after = tsc_rate_khz(&middle, &last);
 
-		if (!next_sample(&s[1], &s[2]))
-			return false;
-		before = tsc_rate_khz(&s[0], &s[1]);
-		after = tsc_rate_khz(&s[1], &s[2]);
-		*tsc_khz = tsc_rate_khz(&s[0], &s[2]);
-		*lapic_khz = rate_khz(&s[0], &s[2], s[0].lapic - s[2].lapic);
-		if (MAX(before, after) - MIN(before, after) < *tsc_khz / TOLERANCE)
+		agreed = agreed || MAX(before, after) - MIN(before, after) < after / TOLERANCE;
+		if (agreed && last.tsc - first.tsc >= ENOUGH_TICKS)
 			break;
-		s[0] = s[1];
-		s[1] = s[2];
+		if (!agreed)
+			first = middle;
+		middle = last;
+		if (!next_sample(&middle, &last))
+			return false;
 	}
+	*tsc_khz = tsc_rate_khz(&first, &last);
+	*lapic_khz = rate_khz(&first, &last, first.lapic - last.lapic);
 	return *tsc_khz > 0;
 }
 
