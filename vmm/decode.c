@@ -1,6 +1,6 @@
 /*
- * The instruction decoder: prefixes, opcode, ModRM, SIB, displacement, immediates (SDM 2A chapter 2).
- * The instructions themselves are in decode_tables.c.
+ * The instruction decoder: prefixes, opcode, ModRM, SIB, displacement, immediates (SDM 2A chapter
+ * 2). The instructions themselves are in decode_tables.c.
  */
 #include "vmm/decode.h"
 
@@ -16,9 +16,9 @@
 #define MODRM_REG(b) ((b) >> 3 & 7)
 #define MODRM_RM(b) ((b)&7)
 #define MOD_REGISTER 3
-#define RM_SIB 4     /* 32 and 64-bit addressing: a SIB byte follows */
-#define RM_DISP32 5  /* with mod 0: no base register, or RIP */
-#define RM_DISP16 6  /* 16-bit addressing, mod 0 */
+#define RM_SIB 4    /* 32 and 64-bit addressing: a SIB byte follows */
+#define RM_DISP32 5 /* with mod 0: no base register, or RIP */
+#define RM_DISP16 6 /* 16-bit addressing, mod 0 */
 #define SIB_NO_INDEX 4
 
 #define OPCODE_ESCAPE 0x0f
@@ -30,8 +30,8 @@ struct decoder {
 	const u8 *bytes;
 	unsigned at, len, bits;
 	bool truncated; /* more bytes could make it whole */
-	bool opsize;    /* prefix 66 */
-	bool addrsize;  /* prefix 67 */
+	bool opsize;	/* prefix 66 */
+	bool addrsize;	/* prefix 67 */
 	u8 opcode, modrm;
 	int error; /* the first; everything after it reads zeros */
 };
@@ -83,18 +83,41 @@ static void rep_prefix(struct decoder *d, bool repne)
 static bool legacy_prefix(struct decoder *d, u8 byte)
 {
 	switch (byte) {
-	case 0x26: segment_prefix(d, SEG_ES); return true;
-	case 0x2e: segment_prefix(d, SEG_CS); return true;
-	case 0x36: segment_prefix(d, SEG_SS); return true;
-	case 0x3e: segment_prefix(d, SEG_DS); return true;
-	case 0x64: segment_prefix(d, SEG_FS); return true;
-	case 0x65: segment_prefix(d, SEG_GS); return true;
-	case 0x66: d->opsize = true; return true;
-	case 0x67: d->addrsize = true; return true;
-	case 0xf0: d->insn->lock = true; return true;
-	case 0xf2: rep_prefix(d, true); return true;
-	case 0xf3: rep_prefix(d, false); return true;
-	default: return false;
+	case 0x26:
+		segment_prefix(d, SEG_ES);
+		return true;
+	case 0x2e:
+		segment_prefix(d, SEG_CS);
+		return true;
+	case 0x36:
+		segment_prefix(d, SEG_SS);
+		return true;
+	case 0x3e:
+		segment_prefix(d, SEG_DS);
+		return true;
+	case 0x64:
+		segment_prefix(d, SEG_FS);
+		return true;
+	case 0x65:
+		segment_prefix(d, SEG_GS);
+		return true;
+	case 0x66:
+		d->opsize = true;
+		return true;
+	case 0x67:
+		d->addrsize = true;
+		return true;
+	case 0xf0:
+		d->insn->lock = true;
+		return true;
+	case 0xf2:
+		rep_prefix(d, true);
+		return true;
+	case 0xf3:
+		rep_prefix(d, false);
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -164,7 +187,8 @@ static u8 address_size(const struct decoder *d)
 
 static void default_segment(struct insn *insn)
 {
-	bool stack = insn->mem_base_valid && (insn->mem_base == REG_RSP || insn->mem_base == REG_RBP);
+	bool stack =
+	    insn->mem_base_valid && (insn->mem_base == REG_RSP || insn->mem_base == REG_RBP);
 
 	if (!insn->segment_override)
 		insn->segment = stack ? SEG_SS : SEG_DS;
@@ -186,7 +210,8 @@ static void set_index(struct insn *insn, u8 reg, u8 scale)
 /* SDM 2A table 2-1. */
 static void decode_memory16(struct decoder *d, unsigned mod, unsigned rm)
 {
-	static const u8 base[8] = { REG_RBX, REG_RBX, REG_RBP, REG_RBP, REG_RSI, REG_RDI, REG_RBP, REG_RBX };
+	static const u8 base[8] = { REG_RBX, REG_RBX, REG_RBP, REG_RBP,
+				    REG_RSI, REG_RDI, REG_RBP, REG_RBX };
 	struct insn *insn = d->insn;
 
 	if (mod == 0 && rm == RM_DISP16) {
@@ -284,7 +309,9 @@ static struct operand operand_special(struct decoder *d, enum opcode_arg arg, u8
 	/* LOCK in place of REX.R reaches CR8 outside 64-bit code: APM 3, MOV CRn. */
 	if (d->insn->rex & REX_R || (arg == ARG_C && d->insn->lock))
 		reg |= 8;
-	return (struct operand){ .kind = arg == ARG_C ? OPERAND_CR : OPERAND_DR, .size = size, .reg = reg };
+	return (struct operand){ .kind = arg == ARG_C ? OPERAND_CR : OPERAND_DR,
+				 .size = size,
+				 .reg = reg };
 }
 
 static struct operand decode_modrm_operand(struct decoder *d, enum opcode_arg arg, u8 size)
@@ -328,6 +355,10 @@ static struct operand decode_operand(struct decoder *d, enum opcode_arg arg)
 		return operand_reg(d, REG_RAX, size);
 	case ARG_DX:
 		return operand_reg(d, REG_RDX, 2);
+	case ARG_CL:
+		return operand_reg(d, REG_RCX, 1);
+	case ARG_ONE:
+		return operand_imm(1, 1);
 	case ARG_Z:
 		return operand_reg(d, (d->opcode & 7) | (d->insn->rex & REX_B ? 8 : 0), size);
 	case ARG_O:
@@ -347,7 +378,8 @@ static struct operand decode_operand(struct decoder *d, enum opcode_arg arg)
 
 static bool opcode_has_modrm(const struct opcode *o)
 {
-	return o->group || (o->dst && o->dst <= ARG_LAST_MODRM) || (o->src && o->src <= ARG_LAST_MODRM);
+	return o->group || (o->dst && o->dst <= ARG_LAST_MODRM) ||
+	       (o->src && o->src <= ARG_LAST_MODRM);
 }
 
 /* The opcode with what its group says by ModRM.reg. */
@@ -396,6 +428,8 @@ static void decode_body(struct decoder *d, const struct opcode *found)
 		return;
 	insn->op = o.op;
 	insn->op_size = operand_size(d, o.flags);
+	if (o.op == OP_SETCC || o.op == OP_CMOVCC)
+		insn->cond = d->opcode & 0xf;
 	if (o.flags & OPCODE_STRING)
 		default_segment(insn);
 	else if (opcode_has_modrm(&o) && o.dst != ARG_R && o.src != ARG_R)

@@ -7,6 +7,7 @@ struct text {
 	size_t size, len;
 };
 
+/* clang-format off */
 static const char *const op_names[OP_COUNT] = {
 	[OP_UNKNOWN] = "(unknown)",
 	[OP_MOV] = "mov", [OP_MOVZX] = "movzx", [OP_MOVSX] = "movsx", [OP_MOVBE] = "movbe",
@@ -15,6 +16,9 @@ static const char *const op_names[OP_COUNT] = {
 	[OP_NOT] = "not", [OP_NEG] = "neg", [OP_INC] = "inc", [OP_DEC] = "dec",
 	[OP_XCHG] = "xchg", [OP_XADD] = "xadd", [OP_CMPXCHG] = "cmpxchg",
 	[OP_BT] = "bt", [OP_BTS] = "bts", [OP_BTR] = "btr", [OP_BTC] = "btc",
+	[OP_ROL] = "rol", [OP_ROR] = "ror", [OP_RCL] = "rcl", [OP_RCR] = "rcr",
+	[OP_SHL] = "shl", [OP_SHR] = "shr", [OP_SAR] = "sar",
+	[OP_SETCC] = "set", [OP_CMOVCC] = "cmov", [OP_IMUL] = "imul", [OP_MUL] = "mul",
 	[OP_MOVS] = "movs", [OP_STOS] = "stos", [OP_LODS] = "lods", [OP_CMPS] = "cmps",
 	[OP_SCAS] = "scas", [OP_INS] = "ins", [OP_OUTS] = "outs",
 	[OP_IN] = "in", [OP_OUT] = "out", [OP_CPUID] = "cpuid", [OP_HLT] = "hlt",
@@ -28,6 +32,7 @@ static const char *const op_names[OP_COUNT] = {
 	[OP_INT3] = "int3", [OP_INT] = "int", [OP_INT1] = "int1", [OP_INTO] = "into",
 	[OP_PUSH] = "push", [OP_POP] = "pop", [OP_NOP] = "nop",
 };
+/* clang-format on */
 
 static const char *const legacy_names[8] = { "ax", "cx", "dx", "bx", "sp", "bp", "si", "di" };
 static const char *const low_names[8] = { "al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil" };
@@ -63,10 +68,14 @@ static void put_reg(struct text *t, unsigned reg, unsigned size, bool high8)
 static const char *size_name(unsigned size)
 {
 	switch (size) {
-	case 1: return "byte";
-	case 2: return "word";
-	case 4: return "dword";
-	default: return "qword";
+	case 1:
+		return "byte";
+	case 2:
+		return "word";
+	case 4:
+		return "dword";
+	default:
+		return "qword";
 	}
 }
 
@@ -141,13 +150,21 @@ static bool is_string(enum insn_op op)
 
 static void put_mnemonic(struct text *t, const struct insn *insn)
 {
+	static const char *const conditions[16] = {
+		"o", "no", "b",	 "ae", "z", "nz", "be", "a",
+		"s", "ns", "pe", "po", "l", "ge", "le", "g",
+	};
 	static const char suffix[] = { [1] = 'b', [2] = 'w', [4] = 'd', [8] = 'q' };
 	bool compares = insn->op == OP_CMPS || insn->op == OP_SCAS;
 
 	if (insn->lock)
 		put(t, "lock ");
 	if (!is_string(insn->op)) {
-		put(t, "%s%s", op_names[insn->op], insn->op == OP_MOVSX && insn->src.size == 4 ? "d" : "");
+		put(t, "%s", op_names[insn->op]);
+		if (insn->op == OP_MOVSX && insn->src.size == 4)
+			put(t, "d");
+		if (insn->op == OP_SETCC || insn->op == OP_CMOVCC)
+			put(t, "%s", conditions[insn->cond]);
 		return;
 	}
 	if (insn->rep || insn->repne)

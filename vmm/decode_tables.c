@@ -3,6 +3,7 @@
 
 #include "vmm/decode.h"
 
+/* clang-format off */
 /* The six classic forms of an arithmetic instruction. */
 #define ALU(base, op)                                  \
 	[(base) + 0] = { op, ARG_E, ARG_G, OPCODE_BYTE, 0 }, \
@@ -77,11 +78,17 @@ const struct opcode opcode_one[256] = {
 	STRING(0xae, OP_SCAS),
 	EIGHT(0xb0, OP_MOV, ARG_Z, ARG_IB, OPCODE_BYTE),
 	EIGHT(0xb8, OP_MOV, ARG_Z, ARG_IV, 0),
+	[0xc0] = { OP_UNKNOWN, ARG_E, ARG_UB, OPCODE_BYTE, GROUP_2 },
+	[0xc1] = { OP_UNKNOWN, ARG_E, ARG_UB, 0, GROUP_2 },
 	[0xc6] = { OP_UNKNOWN, ARG_E, ARG_IB, OPCODE_BYTE, GROUP_11 },
 	[0xc7] = { OP_UNKNOWN, ARG_E, ARG_IZ, 0, GROUP_11 },
 	[0xcc] = { OP_INT3, 0, 0, 0, 0 },
 	[0xcd] = { OP_INT, ARG_NONE, ARG_UB, 0, 0 },
 	[0xce] = { OP_INTO, 0, 0, OPCODE_NO64, 0 },
+	[0xd0] = { OP_UNKNOWN, ARG_E, ARG_ONE, OPCODE_BYTE, GROUP_2 },
+	[0xd1] = { OP_UNKNOWN, ARG_E, ARG_ONE, 0, GROUP_2 },
+	[0xd2] = { OP_UNKNOWN, ARG_E, ARG_CL, OPCODE_BYTE, GROUP_2 },
+	[0xd3] = { OP_UNKNOWN, ARG_E, ARG_CL, 0, GROUP_2 },
 	[0xe4] = { OP_IN, ARG_A, ARG_UB, OPCODE_BYTE, 0 },
 	[0xe5] = { OP_IN, ARG_A, ARG_UB, OPCODE_IO, 0 },
 	[0xe6] = { OP_OUT, ARG_UB, ARG_A, OPCODE_BYTE, 0 },
@@ -113,10 +120,15 @@ const struct opcode opcode_0f[256] = {
 	[0x31] = { OP_RDTSC, 0, 0, 0, 0 },
 	[0x32] = { OP_RDMSR, 0, 0, 0, 0 },
 	[0x33] = { OP_RDPMC, 0, 0, 0, 0 },
+	EIGHT(0x40, OP_CMOVCC, ARG_G, ARG_E, 0),
+	EIGHT(0x48, OP_CMOVCC, ARG_G, ARG_E, 0),
+	EIGHT(0x90, OP_SETCC, ARG_E, ARG_NONE, OPCODE_BYTE),
+	EIGHT(0x98, OP_SETCC, ARG_E, ARG_NONE, OPCODE_BYTE),
 	[0xa2] = { OP_CPUID, 0, 0, 0, 0 },
 	[0xa3] = { OP_BT, ARG_E, ARG_G, 0, 0 },
 	[0xab] = { OP_BTS, ARG_E, ARG_G, 0, 0 },
 	[0xae] = { OP_UNKNOWN, 0, 0, 0, GROUP_15 },
+	[0xaf] = { OP_IMUL, ARG_G, ARG_E, 0, 0 },
 	PAIR(0xb0, OP_CMPXCHG, ARG_E, ARG_G),
 	[0xb3] = { OP_BTR, ARG_E, ARG_G, 0, 0 },
 	[0xb6] = { OP_MOVZX, ARG_G, ARG_E8, 0, 0 },
@@ -143,13 +155,17 @@ const struct opcode opcode_group[GROUP_COUNT][8] = {
 		OP_ONLY(OP_AND), OP_ONLY(OP_SUB), OP_ONLY(OP_XOR), OP_ONLY(OP_CMP),
 	},
 	[GROUP_1A] = { OP_ONLY(OP_POP) },
+	[GROUP_2] = {
+		OP_ONLY(OP_ROL), OP_ONLY(OP_ROR), OP_ONLY(OP_RCL), OP_ONLY(OP_RCR),
+		OP_ONLY(OP_SHL), OP_ONLY(OP_SHR), OP_ONLY(OP_SHL), OP_ONLY(OP_SAR),
+	},
 	[GROUP_3B] = {
 		{ OP_TEST, 0, ARG_IB, 0, 0 }, { OP_TEST, 0, ARG_IB, 0, 0 },
-		OP_ONLY(OP_NOT), OP_ONLY(OP_NEG),
+		OP_ONLY(OP_NOT), OP_ONLY(OP_NEG), OP_ONLY(OP_MUL),
 	},
 	[GROUP_3V] = {
 		{ OP_TEST, 0, ARG_IZ, 0, 0 }, { OP_TEST, 0, ARG_IZ, 0, 0 },
-		OP_ONLY(OP_NOT), OP_ONLY(OP_NEG),
+		OP_ONLY(OP_NOT), OP_ONLY(OP_NEG), OP_ONLY(OP_MUL),
 	},
 	[GROUP_4] = { OP_ONLY(OP_INC), OP_ONLY(OP_DEC) },
 	[GROUP_5] = {
@@ -187,3 +203,4 @@ const u8 opcode_0f01_reg[64] = {
 	[0x3a] = OP_MONITOR, /* MONITORX */
 	[0x3b] = OP_MWAIT,   /* MWAITX */
 };
+/* clang-format on */

@@ -43,7 +43,8 @@ enum exit_action emulate_result(struct emulation *e, int r)
 	}
 }
 
-/* The instruction cannot be read although it was executed: the guest has changed its tables since. */
+/* The instruction cannot be read although it was executed: the guest has changed its tables since.
+ */
 static int raise_fetch_fault(struct vcpu *v)
 {
 	unsigned access = ACCESS_FETCH | (guest_cpl(v) == 3 ? ACCESS_USER : 0);
@@ -87,7 +88,7 @@ static const struct known_length known_lengths[VM_EXIT_REASONS] = {
 	[VM_EXIT_WRMSR] = { 0xffff, 0x300f, 2 },
 	[VM_EXIT_PAUSE] = { 0xffff, 0x90f3, 2 },
 	[VM_EXIT_HYPERCALL] = { 0xe7ffff, 0xc1010f, 3 }, /* VMCALL C1, VMMCALL D9 */
-	[VM_EXIT_CACHE] = { 0xfeff, 0x080f, 2 },         /* INVD 08, WBINVD 09 */
+	[VM_EXIT_CACHE] = { 0xfeff, 0x080f, 2 },	 /* INVD 08, WBINVD 09 */
 	[VM_EXIT_RDPMC] = { 0xffff, 0x330f, 2 },
 	[VM_EXIT_XSETBV] = { 0xffffff, 0xd1010f, 3 },
 	[VM_EXIT_MONITOR] = { 0xffffff, 0xc8010f, 3 },
@@ -95,8 +96,8 @@ static const struct known_length known_lengths[VM_EXIT_REASONS] = {
 };
 
 /*
- * The page where RIP's instruction was found last time. It may be stale as a TLB entry may, since the
- * guest's INVLPG does not exit; so its bytes count only when they are exactly what is expected.
+ * The page where RIP's instruction was found last time. It may be stale as a TLB entry may, since
+ * the guest's INVLPG does not exit; so its bytes count only when they are exactly what is expected.
  */
 static unsigned length_by_hint(struct vcpu *v, const struct vm_exit *exit)
 {
@@ -104,8 +105,8 @@ static unsigned length_by_hint(struct vcpu *v, const struct vm_exit *exit)
 	unsigned offset = exit->rip & (PAGE_SIZE - 1);
 	u32 bytes;
 
-	if (!v->fetch.hva || exit->rip - offset != v->fetch.page || offset > PAGE_SIZE - sizeof(bytes) ||
-	    vcpu_get_reg(v, REG_CR3) != v->fetch.cr3)
+	if (!v->fetch.hva || exit->rip - offset != v->fetch.page ||
+	    offset > PAGE_SIZE - sizeof(bytes) || vcpu_get_reg(v, REG_CR3) != v->fetch.cr3)
 		return 0;
 	__builtin_memcpy(&bytes, v->fetch.hva + offset, sizeof(bytes));
 	return known->length && (bytes & known->mask) == known->value ? known->length : 0;

@@ -11,7 +11,8 @@ static u64 flag_if(bool condition, u64 flag)
 /* SF, ZF and PF (of the low byte, even number of ones) follow from the result alone. */
 static u64 result_flags(u64 r, unsigned size)
 {
-	return flag_if(!(r & size_mask(size)), RFLAGS_ZF) | flag_if(r & size_sign(size), RFLAGS_SF) |
+	return flag_if(!(r & size_mask(size)), RFLAGS_ZF) |
+	       flag_if(r & size_sign(size), RFLAGS_SF) |
 	       flag_if(!__builtin_parity(r & 0xff), RFLAGS_PF);
 }
 
@@ -26,7 +27,8 @@ static u64 alu_add(u64 a, u64 b, u64 carry, unsigned size, u64 *flags)
 {
 	u64 r = a + b + carry;
 
-	*flags = result_flags(r, size) | carry_flags((a & b) | ((a | b) & ~r), (a ^ r) & (b ^ r), size);
+	*flags =
+	    result_flags(r, size) | carry_flags((a & b) | ((a | b) & ~r), (a ^ r) & (b ^ r), size);
 	return r & size_mask(size);
 }
 
@@ -34,7 +36,8 @@ static u64 alu_sub(u64 a, u64 b, u64 borrow, unsigned size, u64 *flags)
 {
 	u64 r = a - b - borrow;
 
-	*flags = result_flags(r, size) | carry_flags((~a & b) | ((~a | b) & r), (a ^ b) & (a ^ r), size);
+	*flags =
+	    result_flags(r, size) | carry_flags((~a & b) | ((~a | b) & r), (a ^ b) & (a ^ r), size);
 	return r & size_mask(size);
 }
 
@@ -99,4 +102,84 @@ u64 alu_unary(enum insn_op op, u64 a, unsigned size, u64 *rflags)
 	}
 	*rflags = (*rflags & ~ALU_FLAGS) | flags;
 	return r;
+}
+
+/* One bit further; *carry is CF before and after. */
+static u64 shift_step(enum insn_op op, u64 a, unsigned size, bool *carry)
+{
+	bool left = op == OP_ROL || op == OP_RCL || op == OP_SHL;
+	bool out = a & (left ? size_sign(size) : 1), in = false;
+
+	if (op == OP_ROL || op == OP_ROR)
+		in = out;
+	else if (op == OP_RCL || op == OP_RCR)
+		in = *carry;
+	else if (op == OP_SAR)
+		in = a & size_sign(size);
+	*carry = out;
+	if (left)
+		return (a << 1 | in) & size_mask(size);
+	return a >> 1 | (in ? size_sign(size) : 0);
+}
+
+u64 alu_shift(enum insn_op op, u64 a, unsigned count, unsigned size, u64 *rflags)
+{
+	bool carry = *rflags & RFLAGS_CF;
+	u64 before = a, flags;
+
+	count &= size == 8 ? 63 : 31;
+	if (!count)
+		return a;
+	while (count--) {
+		before = a;
+		a = shift_step(op, a, size, &carry);
+	}
+	/* OF, which is defined for a count of 1: the sign has changed. Rotations set nothing else.
+	 */
+	flags = flag_if(carry, RFLAGS_CF) | flag_if((a ^ before) & size_sign(size), RFLAGS_OF);
+	if (op >= OP_SHL)
+		*rflags = (*rflags & ~ALU_FLAGS) | flags | result_flags(a, size);
+	else
+		*rflags = (*rflags & ~(RFLAGS_CF | RFLAGS_OF)) | flags;
+	return a;
+}
+
+static void set_overflow(u64 *rflags, bool overflow)
+{
+	*rflags &= ~(RFLAGS_CF | RFLAGS_OF);
+	*rflags |= flag_if(overflow, RFLAGS_CF | RFLAGS_OF);
+}
+
+static s64 sign_extend(u64 a, unsigned size)
+{
+	unsigned shift = 64 - 8 * size;
+
+	return (s64)(a << shift) >> shift;
+}
+
+u64 alu_imul(u64 a, u64 b, unsigned size, u64 *rflags)
+{
+	__int128 product = (__int128)sign_extend(a, size) * sign_extend(b, size);
+
+	set_overflow(rflags, product != sign_extend((u64)product, size));
+	return (u64)product & size_mask(size);
+}
+
+u64 alu_mul(u64 a, u64 b, unsigned size, u64 *high, u64 *rflags)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	*high = (u64)(product >> (8 * size)) & size_mask(size);
+	set_overflow(rflags, *high);
+	return (u64)product & size_mask(size);
+}
+
+/* SDM 2D table B-10: pairs of a condition and its opposite. */
+bool alu_condition(unsigned cond, u64 rflags)
+{
+	bool cf = rflags & RFLAGS_CF, zf = rflags & RFLAGS_ZF, sf = rflags & RFLAGS_SF;
+	bool of = rflags & RFLAGS_OF, pf = rflags & RFLAGS_PF;
+	const bool holds[8] = { of, cf, zf, cf || zf, sf, pf, sf != of, zf || sf != of };
+
+	return holds[cond >> 1 & 7] != (cond & 1);
 }

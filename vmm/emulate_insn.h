@@ -12,13 +12,13 @@ struct emulation {
 	struct vcpu *v;
 	struct vm_exit *exit;
 	struct insn insn;
-	unsigned bits;         /* of the code: 16, 32, 64 */
+	unsigned bits;	       /* of the code: 16, 32, 64 */
 	struct guest_span mem; /* the memory operand, once it is mapped */
 };
 
 /*
- * What the steps of an emulation answer: 0: done; -EFAULT: an exception has been raised in the guest;
- * -EAGAIN: a REP has more to do; -ENOMEM: host memory; -EINVAL: no way to do it.
+ * What the steps of an emulation answer: 0: done; -EFAULT: an exception has been raised in the
+ * guest; -EAGAIN: a REP has more to do; -ENOMEM: host memory; -EINVAL: no way to do it.
  */
 enum exit_action emulate_result(struct emulation *e, int r);
 /* Reads and decodes the instruction at RIP. 0, -EINVAL, or -EFAULT after raising in the guest. */
@@ -36,7 +36,8 @@ static inline u64 size_sign(unsigned bytes)
 /* The rules of a register write: 32 bits clear the upper half, 8 and 16 leave the rest alone. */
 static inline u64 size_merge(u64 old, u64 value, unsigned bytes)
 {
-	return bytes >= 4 ? value & size_mask(bytes) : (old & ~size_mask(bytes)) | (value & size_mask(bytes));
+	return bytes >= 4 ? value & size_mask(bytes)
+			  : (old & ~size_mask(bytes)) | (value & size_mask(bytes));
 }
 /* ACCESS_USER at CPL 3. */
 unsigned emulate_access_user(struct emulation *e);
@@ -52,6 +53,13 @@ MUST_CHECK int emulate_put(struct emulation *e, const struct operand *o, u64 val
 /* emulate_alu.c: pure. Flags other than CF, PF, AF, ZF, SF and OF are left alone. */
 u64 alu_binary(enum insn_op op, u64 a, u64 b, unsigned size, u64 *rflags);
 u64 alu_unary(enum insn_op op, u64 a, unsigned size, u64 *rflags);
+/* Shifts and rotations; the count is masked as the processor does. */
+u64 alu_shift(enum insn_op op, u64 a, unsigned count, unsigned size, u64 *rflags);
+/* Products; CF and OF tell that the upper half matters. *high: MUL's upper half. */
+u64 alu_imul(u64 a, u64 b, unsigned size, u64 *rflags);
+u64 alu_mul(u64 a, u64 b, unsigned size, u64 *high, u64 *rflags);
+/* Whether a condition as encoded in Jcc, SETcc and CMOVcc holds. */
+bool alu_condition(unsigned cond, u64 rflags);
 
 /* emulate_mmio.c, emulate_string.c */
 MUST_CHECK int emulate_instruction(struct emulation *e);

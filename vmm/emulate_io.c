@@ -21,8 +21,8 @@ static int string_io_describe(struct emulation *e)
 		insn->segment = exit->u.io.in ? SEG_ES : exit->u.io.segment;
 	}
 	/*
-	 * The processor has checked this port, size and direction; the bytes may be others by now. Only
-	 * a string instruction's segment and address size are taken from them.
+	 * The processor has checked this port, size and direction; the bytes may be others by now.
+	 * Only a string instruction's segment and address size are taken from them.
 	 */
 	if (!r && insn->segment > SEG_GS)
 		r = -EINVAL;

@@ -1,6 +1,7 @@
 /*
- * Instructions with a memory operand, as an access to a device needs them. A LOCK prefix has no effect:
- * the partition's device lock is held, and RAM is reached here only by the other half of an operand.
+ * Instructions with a memory operand, as an access to a device needs them. A LOCK prefix has no
+ * effect: the partition's device lock is held, and RAM is reached here only by the other half of an
+ * operand.
  */
 #include "error.h"
 #include "vmm/emulate.h"
@@ -77,7 +78,71 @@ static int do_unary(struct emulation *e)
 	int r = emulate_get(e, &e->insn.dst, &a);
 
 	if (!r)
-		r = emulate_put(e, &e->insn.dst, alu_unary(e->insn.op, a, e->insn.dst.size, &flags));
+		r = emulate_put(e, &e->insn.dst,
+				alu_unary(e->insn.op, a, e->insn.dst.size, &flags));
+	if (!r)
+		set_flags(e, flags);
+	return r;
+}
+
+static int do_shift(struct emulation *e)
+{
+	u64 flags = get_flags(e), a, count;
+	int r = get_both(e, &a, &count);
+
+	if (r)
+		return r;
+	a = alu_shift(e->insn.op, a, (unsigned)count, e->insn.dst.size, &flags);
+	r = emulate_put(e, &e->insn.dst, a);
+	if (!r)
+		set_flags(e, flags);
+	return r;
+}
+
+static int do_setcc(struct emulation *e)
+{
+	return emulate_put(e, &e->insn.dst, alu_condition(e->insn.cond, get_flags(e)));
+}
+
+/* Memory is read, and the upper half of a 32-bit register cleared, whatever the condition. */
+static int do_cmovcc(struct emulation *e)
+{
+	u64 old, value;
+	int r = get_both(e, &old, &value);
+
+	if (!r && alu_condition(e->insn.cond, get_flags(e)))
+		old = value;
+	return r ? r : emulate_put(e, &e->insn.dst, old);
+}
+
+static int do_imul(struct emulation *e)
+{
+	u64 flags = get_flags(e), a, b;
+	int r = get_both(e, &a, &b);
+
+	if (!r)
+		r = emulate_put(e, &e->insn.dst, alu_imul(a, b, e->insn.op_size, &flags));
+	if (!r)
+		set_flags(e, flags);
+	return r;
+}
+
+/* AX = AL * operand, or rDX:rAX = rAX * operand. */
+static int do_mul(struct emulation *e)
+{
+	struct operand low = { .kind = OPERAND_REG, .size = e->insn.op_size, .reg = REG_RAX };
+	struct operand high = low;
+	u64 flags = get_flags(e), a, b, upper;
+	int r = emulate_get(e, &e->insn.dst, &b);
+
+	high.reg = low.size == 1 ? REG_RAX : REG_RDX;
+	high.high8 = low.size == 1;
+	if (!r)
+		r = emulate_get(e, &low, &a);
+	if (!r)
+		r = emulate_put(e, &low, alu_mul(a, b, low.size, &upper, &flags));
+	if (!r)
+		r = emulate_put(e, &high, upper);
 	if (!r)
 		set_flags(e, flags);
 	return r;
@@ -179,8 +244,8 @@ static int do_push(struct emulation *e)
 	int r = emulate_get(e, &e->insn.src, &value);
 
 	if (!r)
-		r = emulate_map(e, SEG_SS, rsp & size_mask(stack_size(e)), e->insn.op_size, ACCESS_WRITE,
-				&stack);
+		r = emulate_map(e, SEG_SS, rsp & size_mask(stack_size(e)), e->insn.op_size,
+				ACCESS_WRITE, &stack);
 	if (!r)
 		r = guest_span_access(e->v, &stack, &value, true);
 	if (!r)
@@ -192,13 +257,14 @@ static int do_pop(struct emulation *e)
 {
 	u64 rsp = vcpu_get_reg(e->v, REG_RSP), value = 0;
 	struct guest_span stack;
-	int r = emulate_map(e, SEG_SS, rsp & size_mask(stack_size(e)), e->insn.op_size, ACCESS_READ, &stack);
+	int r = emulate_map(e, SEG_SS, rsp & size_mask(stack_size(e)), e->insn.op_size, ACCESS_READ,
+			    &stack);
 
 	if (!r)
 		r = guest_span_access(e->v, &stack, &value, false);
 	if (r)
 		return r;
-	/* RSP first: POP RSP keeps the value that was popped. A memory operand is mapped already. */
+	/* RSP first: POP RSP keeps what was popped. A memory operand is mapped already. */
 	set_stack_pointer(e, rsp + e->insn.op_size);
 	return emulate_put(e, &e->insn.dst, value);
 }
@@ -210,33 +276,25 @@ static int do_nop(struct emulation *e)
 }
 
 static const struct instruction instructions[OP_COUNT] = {
-	[OP_MOV] = { do_mov, true },
-	[OP_MOVZX] = { do_mov, true },
-	[OP_MOVSX] = { do_movsx, true },
-	[OP_MOVBE] = { do_movbe, true },
-	[OP_ADD] = { do_binary, true },
-	[OP_OR] = { do_binary, true },
-	[OP_ADC] = { do_binary, true },
-	[OP_SBB] = { do_binary, true },
-	[OP_AND] = { do_binary, true },
-	[OP_SUB] = { do_binary, true },
-	[OP_XOR] = { do_binary, true },
-	[OP_CMP] = { do_binary, false },
-	[OP_TEST] = { do_binary, false },
-	[OP_NOT] = { do_unary, true },
-	[OP_NEG] = { do_unary, true },
-	[OP_INC] = { do_unary, true },
-	[OP_DEC] = { do_unary, true },
-	[OP_XCHG] = { do_xchg, true },
-	[OP_XADD] = { do_xadd, true },
-	[OP_CMPXCHG] = { do_cmpxchg, true },
-	[OP_BT] = { do_bit, false },
-	[OP_BTS] = { do_bit, true },
-	[OP_BTR] = { do_bit, true },
-	[OP_BTC] = { do_bit, true },
-	[OP_PUSH] = { do_push, false },
-	[OP_POP] = { do_pop, true },
-	[OP_NOP] = { do_nop, false },
+	[OP_MOV] = { do_mov, true },	   [OP_MOVZX] = { do_mov, true },
+	[OP_MOVSX] = { do_movsx, true },   [OP_MOVBE] = { do_movbe, true },
+	[OP_ADD] = { do_binary, true },	   [OP_OR] = { do_binary, true },
+	[OP_ADC] = { do_binary, true },	   [OP_SBB] = { do_binary, true },
+	[OP_AND] = { do_binary, true },	   [OP_SUB] = { do_binary, true },
+	[OP_XOR] = { do_binary, true },	   [OP_CMP] = { do_binary, false },
+	[OP_TEST] = { do_binary, false },  [OP_NOT] = { do_unary, true },
+	[OP_NEG] = { do_unary, true },	   [OP_INC] = { do_unary, true },
+	[OP_DEC] = { do_unary, true },	   [OP_XCHG] = { do_xchg, true },
+	[OP_XADD] = { do_xadd, true },	   [OP_CMPXCHG] = { do_cmpxchg, true },
+	[OP_BT] = { do_bit, false },	   [OP_BTS] = { do_bit, true },
+	[OP_BTR] = { do_bit, true },	   [OP_BTC] = { do_bit, true },
+	[OP_ROL] = { do_shift, true },	   [OP_ROR] = { do_shift, true },
+	[OP_RCL] = { do_shift, true },	   [OP_RCR] = { do_shift, true },
+	[OP_SHL] = { do_shift, true },	   [OP_SHR] = { do_shift, true },
+	[OP_SAR] = { do_shift, true },	   [OP_SETCC] = { do_setcc, true },
+	[OP_CMOVCC] = { do_cmovcc, true }, [OP_IMUL] = { do_imul, true },
+	[OP_MUL] = { do_mul, false },	   [OP_PUSH] = { do_push, false },
+	[OP_POP] = { do_pop, true },	   [OP_NOP] = { do_nop, false },
 };
 
 int emulate_instruction(struct emulation *e)
@@ -255,8 +313,9 @@ int emulate_instruction(struct emulation *e)
 }
 
 /*
- * Code outside RAM. If the guest's tables do not lead there any more it is an ordinary page fault; else
- * the bus answers with ones, and FF FF is an undefined instruction. The address is counted as stray.
+ * Code outside RAM. If the guest's tables do not lead there any more it is an ordinary page fault;
+ * else the bus answers with ones, and FF FF is an undefined instruction. The address is counted as
+ * stray.
  */
 static enum exit_action fetch_outside_ram(struct vcpu *v, struct vm_exit *exit)
 {

@@ -50,8 +50,8 @@ static int raise_segment(struct emulation *e, unsigned vector)
 	return -EFAULT;
 }
 
-int emulate_map(struct emulation *e, enum segment_name seg, u64 offset, unsigned size, unsigned access,
-		struct guest_span *span)
+int emulate_map(struct emulation *e, enum segment_name seg, u64 offset, unsigned size,
+		unsigned access, struct guest_span *span)
 {
 	gva_t gva;
 	unsigned vector = guest_linear_check(e->v, e->bits, seg, offset, size, access, &gva);
@@ -62,9 +62,10 @@ int emulate_map(struct emulation *e, enum segment_name seg, u64 offset, unsigned
 }
 
 /*
- * The processor has translated and checked the access that faulted. If it can only have been this one
- * (same direction, same place in the page) its answer saves a walk. An address that the guest changed
- * since then in the instruction's bytes gives it nothing: the access is the one that was checked.
+ * The processor has translated and checked the access that faulted. If it can only have been this
+ * one (same direction, same place in the page) its answer saves a walk. An address that the guest
+ * changed since then in the instruction's bytes gives it nothing: the access is the one that was
+ * checked.
  */
 static bool fault_was_operand(const struct emulation *e, gva_t gva, unsigned size, bool write)
 {

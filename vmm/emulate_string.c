@@ -1,7 +1,7 @@
 /*
  * String instructions, repeated or not. A step moves a run of elements that lie in one page on each
- * side; registers are brought up to date after every step, so that a fault in the next one leaves an
- * instruction that can be started again (SDM 2B, REP).
+ * side; registers are brought up to date after every step, so that a fault in the next one leaves
+ * an instruction that can be started again (SDM 2B, REP).
  */
 #include "error.h"
 #include "lib/string.h"
@@ -9,9 +9,9 @@
 #include "vmm/partition.h"
 
 #define PAGE_SIZE 4096u
-#define STEP_BYTES 512u    /* what a step moves at most */
+#define STEP_BYTES 512u	   /* what a step moves at most */
 #define EXIT_ELEMENTS 512u /* then the guest is entered again, so that interrupts can come */
-#define STEP_LAST 1        /* the condition of REPE or REPNE ended the repetition */
+#define STEP_LAST 1	   /* the condition of REPE or REPNE ended the repetition */
 
 /* One side of a string operation: ES:RDI, or RSI with any segment. */
 struct string_side {
@@ -42,9 +42,10 @@ static void string_register_add(struct emulation *e, unsigned reg, s64 delta)
 	vcpu_set_reg(e->v, reg, size_merge(old, old + (u64)delta, e->insn.addr_size));
 }
 
-/* How many of count elements from here on lie in one page, in the segment, without a wrap. At least 1. */
-static unsigned string_run(struct emulation *e, const struct string_side *s, u64 offset, unsigned access,
-			   unsigned count, gva_t gva)
+/* How many of count elements from here on lie in one page, in the segment, without a wrap. At
+ * least 1. */
+static unsigned string_run(struct emulation *e, const struct string_side *s, u64 offset,
+			   unsigned access, unsigned count, gva_t gva)
 {
 	unsigned size = e->insn.op_size, room = PAGE_SIZE - (unsigned)(gva & (PAGE_SIZE - 1));
 	gva_t same;
@@ -52,7 +53,9 @@ static unsigned string_run(struct emulation *e, const struct string_side *s, u64
 	count = MIN(count, MIN(room, STEP_BYTES) / size);
 	if (count <= 1 || is_backward(e) || size_mask(e->insn.addr_size) - offset < count * size)
 		return 1;
-	return guest_linear_check(e->v, e->bits, s->seg, offset, count * size, access, &same) ? 1 : count;
+	return guest_linear_check(e->v, e->bits, s->seg, offset, count * size, access, &same)
+		   ? 1
+		   : count;
 }
 
 /* Maps the next elements of one side and lowers *count to their number. */
@@ -72,8 +75,8 @@ static int string_map(struct emulation *e, struct string_side *s, unsigned acces
 }
 
 /* Moves count elements. Devices get one access for each; a run is in one page. */
-static int string_transfer(struct emulation *e, const struct string_side *s, u8 *buf, unsigned count,
-			   bool write)
+static int string_transfer(struct emulation *e, const struct string_side *s, u8 *buf,
+			   unsigned count, bool write)
 {
 	unsigned size = e->insn.op_size;
 	int r = 0;
@@ -83,7 +86,8 @@ static int string_transfer(struct emulation *e, const struct string_side *s, u8 
 	if (gpspace_is_ram(&e->v->partition->space, s->span.gpa[0], count * size))
 		return guest_physical_access(e->v, s->span.gpa[0], buf, count * size, write);
 	for (unsigned i = 0; i < count && !r; i++)
-		r = guest_physical_access(e->v, s->span.gpa[0] + i * size, buf + i * size, size, write);
+		r = guest_physical_access(e->v, s->span.gpa[0] + i * size, buf + i * size, size,
+					  write);
 	return r;
 }
 
@@ -193,7 +197,9 @@ static int step_scas(struct emulation *e, unsigned *count)
 
 static void port_access(struct emulation *e, u8 *element, bool write)
 {
-	struct io_access a = { .addr = e->exit->u.io.port, .size = e->insn.op_size, .write = write };
+	struct io_access a = { .addr = e->exit->u.io.port,
+			       .size = e->insn.op_size,
+			       .write = write };
 
 	if (write)
 		memcpy(&a.value, element, a.size);
@@ -230,12 +236,9 @@ static int step_outs(struct emulation *e, unsigned *count)
 }
 
 static const struct string_op string_ops[OP_COUNT] = {
-	[OP_MOVS] = { step_movs, true, true },
-	[OP_STOS] = { step_stos, false, true },
-	[OP_LODS] = { step_lods, true, false },
-	[OP_CMPS] = { step_cmps, true, true },
-	[OP_SCAS] = { step_scas, false, true },
-	[OP_INS] = { step_ins, false, true },
+	[OP_MOVS] = { step_movs, true, true },	[OP_STOS] = { step_stos, false, true },
+	[OP_LODS] = { step_lods, true, false }, [OP_CMPS] = { step_cmps, true, true },
+	[OP_SCAS] = { step_scas, false, true }, [OP_INS] = { step_ins, false, true },
 	[OP_OUTS] = { step_outs, true, false },
 };
 

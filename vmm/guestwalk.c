@@ -1,6 +1,6 @@
 /*
- * The guest's own page tables, walked as the processor would: SDM 3A 4.3 to 4.7. An entry is read once
- * and the copy is used; an entry outside RAM reads as ones, as on a bus where nothing answers.
+ * The guest's own page tables, walked as the processor would: SDM 3A 4.3 to 4.7. An entry is read
+ * once and the copy is used; an entry outside RAM reads as ones, as on a bus where nothing answers.
  */
 #include "vmm/guestwalk.h"
 
@@ -19,8 +19,8 @@
 #define PTE_LARGE_PAT BIT(12)
 
 #define PDPTE_PAE_RESERVED (MASK(2, 1) | MASK(8, 5)) /* SDM 3A table 4-8 */
-#define PDE_PSE_RESERVED BIT(21)                     /* SDM 3A table 4-4, with PSE-36 */
-#define PAE_RESERVED MASK(62, 52)                    /* ignored or keys in long mode only */
+#define PDE_PSE_RESERVED BIT(21)		     /* SDM 3A table 4-4, with PSE-36 */
+#define PAE_RESERVED MASK(62, 52)		     /* ignored or keys in long mode only */
 
 #define WALK_TRIES 8 /* restarts when other processors change entries under us */
 
@@ -128,7 +128,8 @@ static u64 entry_read(const struct walk *w, const void *slot)
 	return READ_ONCE(*(const u32 *)slot);
 }
 
-/* Sets bits in an entry that still is what was read; -EAGAIN when it is not: the walk starts again. */
+/* Sets bits in an entry that still is what was read; -EAGAIN when it is not: the walk starts again.
+ */
 static int entry_mark(const struct walk *w, void *slot, u64 entry, u64 bits)
 {
 	u32 entry32 = (u32)entry;
@@ -138,8 +139,8 @@ static int entry_mark(const struct walk *w, void *slot, u64 entry, u64 bits)
 		done = __atomic_compare_exchange_n((u64 *)slot, &entry, entry | bits, false,
 						   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	else
-		done = __atomic_compare_exchange_n((u32 *)slot, &entry32, entry32 | (u32)bits, false,
-						   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		done = __atomic_compare_exchange_n((u32 *)slot, &entry32, entry32 | (u32)bits,
+						   false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	return done ? 0 : -EAGAIN;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The guest's own address translation in software: real mode, 32-bit, PAE, 4-level (SDM 3A 4), with its
- * permission checks and Accessed/Dirty bits, as an instruction that we emulate needs it.
+ * The guest's own address translation in software: real mode, 32-bit, PAE, 4-level (SDM 3A 4), with
+ * its permission checks and Accessed/Dirty bits, as an instruction that we emulate needs it.
  */
 #include "compiler.h"
 #include "types.h"
@@ -12,14 +12,16 @@ struct vcpu;
 #define ACCESS_READ 0u
 #define ACCESS_WRITE 1u
 #define ACCESS_FETCH 2u
-#define ACCESS_USER 4u     /* as CPL 3 */
+#define ACCESS_USER 4u	   /* as CPL 3 */
 #define ACCESS_IMPLICIT 8u /* a supervisor access by the processor itself */
 #define ACCESS_PROBE 16u   /* set no Accessed or Dirty bits */
 
 /*
- * 0 and *gpa, or -EFAULT and the error code of the #PF that the guest must get. -ENOMEM: host memory.
+ * 0 and *gpa, or -EFAULT and the error code of the #PF that the guest must get. -ENOMEM: host
+ * memory.
  */
-MUST_CHECK int guest_translate(struct vcpu *v, gva_t gva, unsigned access, gpa_t *gpa, u32 *pf_error);
+MUST_CHECK int guest_translate(struct vcpu *v, gva_t gva, unsigned access, gpa_t *gpa,
+			       u32 *pf_error);
 /*
  * Segment and offset to linear address, with the limit, type and canonical checks of the mode.
  * 0, or -EFAULT after raising #GP or #SS in the guest.
@@ -30,7 +32,8 @@ MUST_CHECK int guest_linear(struct vcpu *v, enum segment_name seg, u64 offset, u
 MUST_CHECK unsigned guest_linear_check(struct vcpu *v, unsigned bits, enum segment_name seg,
 				       u64 offset, unsigned size, unsigned access, gva_t *gva);
 
-/* Where up to 4 KiB of linear memory are: in one page, or at the end of one and the start of another. */
+/* Where up to 4 KiB of linear memory are: in one page, or at the end of one and the start of
+ * another. */
 struct guest_span {
 	gpa_t gpa[2];
 	unsigned len[2]; /* len[1] is 0 for one page */
@@ -43,18 +46,21 @@ struct guest_span {
 MUST_CHECK int guest_map(struct vcpu *v, gva_t gva, unsigned len, unsigned access,
 			 struct guest_span *span);
 /* RAM and devices alike; devices see naturally aligned pieces. 0 or -ENOMEM. */
-MUST_CHECK int guest_span_access(struct vcpu *v, const struct guest_span *span, void *buf, bool write);
+MUST_CHECK int guest_span_access(struct vcpu *v, const struct guest_span *span, void *buf,
+				 bool write);
 /*
- * Access by the guest-physical address, inside one page: the vCPU's local APIC, RAM, or the bus. 0 or
- * -ENOMEM. The partition's device lock is held where a device may be meant.
+ * Access by the guest-physical address, inside one page: the vCPU's local APIC, RAM, or the bus. 0
+ * or -ENOMEM. The partition's device lock is held where a device may be meant.
  */
-MUST_CHECK int guest_physical_access(struct vcpu *v, gpa_t gpa, void *buf, unsigned len, bool write);
+MUST_CHECK int guest_physical_access(struct vcpu *v, gpa_t gpa, void *buf, unsigned len,
+				     bool write);
 /*
- * Copies by linear address, page by page. 0, -ENOMEM, or -EFAULT after raising #PF in the guest. Of a
- * copy that fits in 4 KiB nothing is then transferred, of a longer one the part before.
+ * Copies by linear address, page by page. 0, -ENOMEM, or -EFAULT after raising #PF in the guest. Of
+ * a copy that fits in 4 KiB nothing is then transferred, of a longer one the part before.
  */
 MUST_CHECK int guest_read(struct vcpu *v, gva_t gva, void *buf, unsigned len, unsigned access);
-MUST_CHECK int guest_write(struct vcpu *v, gva_t gva, const void *buf, unsigned len, unsigned access);
+MUST_CHECK int guest_write(struct vcpu *v, gva_t gva, const void *buf, unsigned len,
+			   unsigned access);
 /* Up to 15 bytes at CS:RIP; the number read (0: not readable; nothing is raised in the guest). */
 unsigned guest_fetch(struct vcpu *v, u8 *buf, unsigned max);
 /* The linear address of CS:RIP. */

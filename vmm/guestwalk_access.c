@@ -11,8 +11,8 @@
 
 #define SEG_TYPE_CODE 8u
 #define SEG_TYPE_EXPAND_DOWN 4u /* data */
-#define SEG_TYPE_WRITABLE 2u    /* data */
-#define SEG_TYPE_READABLE 2u    /* code */
+#define SEG_TYPE_WRITABLE 2u	/* data */
+#define SEG_TYPE_READABLE 2u	/* code */
 
 unsigned guest_cpl(struct vcpu *v)
 {
@@ -66,7 +66,8 @@ static unsigned linear_64(const struct segment *s, enum segment_name seg, u64 of
 static bool limit_holds(const struct segment *s, u64 offset, unsigned size)
 {
 	u64 last = offset + size - 1;
-	bool expand_down = (s->attr & (SEG_TYPE_CODE | SEG_TYPE_EXPAND_DOWN)) == SEG_TYPE_EXPAND_DOWN;
+	bool expand_down =
+	    (s->attr & (SEG_TYPE_CODE | SEG_TYPE_EXPAND_DOWN)) == SEG_TYPE_EXPAND_DOWN;
 
 	if (!expand_down)
 		return last <= s->limit;
@@ -144,11 +145,20 @@ int guest_map(struct vcpu *v, gva_t gva, unsigned len, unsigned access, struct g
 static void copy_operand(void *dst, const void *src, unsigned len)
 {
 	switch (len) {
-	case 1: __builtin_memcpy(dst, src, 1); break;
-	case 2: __builtin_memcpy(dst, src, 2); break;
-	case 4: __builtin_memcpy(dst, src, 4); break;
-	case 8: __builtin_memcpy(dst, src, 8); break;
-	default: memcpy(dst, src, len);
+	case 1:
+		__builtin_memcpy(dst, src, 1);
+		break;
+	case 2:
+		__builtin_memcpy(dst, src, 2);
+		break;
+	case 4:
+		__builtin_memcpy(dst, src, 4);
+		break;
+	case 8:
+		__builtin_memcpy(dst, src, 8);
+		break;
+	default:
+		memcpy(dst, src, len);
 	}
 }
 
@@ -174,8 +184,8 @@ static unsigned device_piece(gpa_t gpa, unsigned len)
 
 static bool is_own_apic(const struct vcpu *v, gpa_t gpa)
 {
-	return (v->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE &&
-	       (gpa & ~(u64)(PAGE_SIZE - 1)) == (v->apic_base & APIC_BASE_ADDRESS);
+	return (v->lapic.state.base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE &&
+	       (gpa & ~(u64)(PAGE_SIZE - 1)) == (v->lapic.state.base & APIC_BASE_ADDRESS);
 }
 
 static void device_access(struct vcpu *v, gpa_t gpa, u8 *buf, unsigned len, bool write)
@@ -225,7 +235,8 @@ int guest_span_access(struct vcpu *v, const struct guest_span *span, void *buf, 
 
 	if (r || !span->len[1])
 		return r;
-	return guest_physical_access(v, span->gpa[1], (u8 *)buf + span->len[0], span->len[1], write);
+	return guest_physical_access(v, span->gpa[1], (u8 *)buf + span->len[0], span->len[1],
+				     write);
 }
 
 static int linear_access(struct vcpu *v, gva_t gva, u8 *buf, unsigned len, unsigned access)

@@ -16,6 +16,7 @@ struct sample {
 	const char *text;  /* NULL: not known */
 };
 
+/* clang-format off */
 static const struct sample samples[] = {
 	/* What exits without a length from the processor. */
 	{ 64, "0fa2", "cpuid" },
@@ -104,7 +105,14 @@ static const struct sample samples[] = {
 	{ 64, "f60380", "test byte [rbx], 0x80" },
 	{ 64, "f60b80", "test byte [rbx], 0x80" },
 	{ 64, "f713", "not dword [rbx]" },
-	{ 64, "f723", NULL }, /* MUL */
+	{ 64, "f723", "mul dword [rbx]" },
+	{ 64, "f733", NULL }, /* DIV */
+	{ 64, "c12305", "shl dword [rbx], 0x5" },
+	{ 64, "d23b", "sar byte [rbx], cl" },
+	{ 64, "66d113", "rcl word [rbx], 0x1" },
+	{ 64, "0f9503", "setnz byte [rbx]" },
+	{ 64, "480f4703", "cmova rax, qword [rbx]" },
+	{ 64, "0faf03", "imul eax, dword [rbx]" },
 	{ 64, "8023fe", "and byte [rbx], 0xfe" },
 	{ 64, "830bff", "or dword [rbx], 0xffffffff" },
 	{ 64, "6681330080", "xor word [rbx], 0x8000" },
@@ -142,6 +150,8 @@ static const struct sample samples[] = {
 	{ 64, "66666666666666666666666666890a", "mov word [rdx], cx" },
 	{ 64, "6666666666666666666666666666890a", NULL },
 };
+
+/* clang-format on */
 
 static unsigned parse_hex(const char *hex, u8 *bytes)
 {
@@ -191,7 +201,8 @@ static void test_truncated(void **state)
 		if (!samples[i].text)
 			continue;
 		for (unsigned len = 0; len < n; len++) {
-			u8 *exact = malloc(len ? len : 1); /* so that the sanitizer sees a read too far */
+			u8 *exact =
+			    malloc(len ? len : 1); /* so that the sanitizer sees a read too far */
 
 			memcpy(exact, bytes, len);
 			assert_int_equal(insn_decode(&insn, exact, len, samples[i].bits), -EAGAIN);
@@ -206,7 +217,9 @@ static void test_truncated(void **state)
 
 static void test_fields(void **state)
 {
-	static const u8 mem[] = { 0x36, 0x66, 0x89, 0x4c, 0x8d, 0x80 }; /* mov [ss:ebp+ecx*4-128], cx */
+	static const u8 mem[] = {
+		0x36, 0x66, 0x89, 0x4c, 0x8d, 0x80
+	}; /* mov [ss:ebp+ecx*4-128], cx */
 	static const u8 esp[] = { 0x8b, 0x04, 0x24 };
 	static const u8 r13[] = { 0x41, 0x8b, 0x45, 0x00 };
 	struct insn insn;
@@ -295,7 +308,8 @@ static bool is_prefix(unsigned op, unsigned bits)
 
 static void corpus_fill(struct corpus *c)
 {
-	static const char *const prefixes[] = { "", "66", "67", "6667", "f3", "f2", "64", "48", "4d", "6645" };
+	static const char *const prefixes[] = { "",   "66", "67", "6667", "f3",
+						"f2", "64", "48", "4d",	  "6645" };
 	static const char *const maps[] = { "", "0f", "0f38" };
 	u64 seed = c->bits;
 
@@ -344,7 +358,8 @@ static void corpus_compare(struct corpus *c, const char *path)
 		} else if (at / SLOT == slot) {
 			seen++;
 			if (at % SLOT != c->lengths[slot] && wrong++ < 10)
-				print_error("%u bits, length %u, objdump:%s", c->bits, c->lengths[slot], command);
+				print_error("%u bits, length %u, objdump:%s", c->bits,
+					    c->lengths[slot], command);
 			slot = ~0ul;
 		}
 	}

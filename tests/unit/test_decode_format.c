@@ -1,7 +1,8 @@
 // SOURCES: vmm/decode.c vmm/decode_tables.c vmm/decode_format.c
 /*
- * The decoder's text goes to NASM and back: random instructions are decoded, printed, assembled, and
- * decoded again, which must give the same text. So operands and sizes are checked against another mind.
+ * The decoder's text goes to NASM and back: random instructions are decoded, printed, assembled,
+ * and decoded again, which must give the same text. So operands and sizes are checked against
+ * another mind.
  */
 #include "tests/unit/stubs/unit.h"
 
@@ -27,11 +28,17 @@ static bool is_printable(const struct insn *insn)
 	switch (insn->op) {
 	case OP_XCHG: /* of two registers: in either order */
 		return insn->dst.kind == OPERAND_MEM;
-	case OP_NOP:     /* also CLFLUSH, prefetches, and NOPs with an operand */
-	case OP_INVLPG:  /* memory without a size */
-	case OP_VMRUN: case OP_VMLOAD: case OP_VMSAVE: case OP_SKINIT: case OP_INVLPGA:
-	case OP_SMSW: case OP_LMSW:
-	case OP_MONITOR: case OP_MWAIT: /* also the X forms */
+	case OP_NOP:	/* also CLFLUSH, prefetches, and NOPs with an operand */
+	case OP_INVLPG: /* memory without a size */
+	case OP_VMRUN:
+	case OP_VMLOAD:
+	case OP_VMSAVE:
+	case OP_SKINIT:
+	case OP_INVLPGA:
+	case OP_SMSW:
+	case OP_LMSW:
+	case OP_MONITOR:
+	case OP_MWAIT: /* also the X forms */
 	case OP_MOV_DR:
 	case OP_INT1:
 		return false;
@@ -59,7 +66,8 @@ static bool is_lockable(const struct insn *insn)
 
 static void random_insn(u64 *seed, unsigned bits, struct insn *insn)
 {
-	static const u8 prefixes[] = { 0x66, 0x67, 0x64, 0x26, 0x36, 0xf0, 0xf2, 0xf3, 0x48, 0x45, 0x4a, 0x41 };
+	static const u8 prefixes[] = { 0x66, 0x67, 0x64, 0x26, 0x36, 0xf0,
+				       0xf2, 0xf3, 0x48, 0x45, 0x4a, 0x41 };
 	u8 bytes[24];
 
 	for (;;) {
@@ -71,7 +79,8 @@ static void random_insn(u64 *seed, unsigned bits, struct insn *insn)
 		if (r & 4)
 			bytes[n++] = 0x0f;
 		memcpy(bytes + n, tail, sizeof(tail));
-		if (insn_decode(insn, bytes, INSN_MAX, bits) || !is_printable(insn) || !is_lockable(insn))
+		if (insn_decode(insn, bytes, INSN_MAX, bits) || !is_printable(insn) ||
+		    !is_lockable(insn))
 			continue;
 		/* The text of an address without a register does not tell the address size. */
 		if (insn->addr_size == bits / 8 || insn->mem_base_valid || insn->mem_index_valid)
@@ -85,7 +94,8 @@ static void write_line(FILE *out, const char *text)
 	const char *rel = strstr(text, "rel 0x");
 
 	if (rel)
-		fprintf(out, "%.*srel $$ - 0x%llx + %s\n", (int)(rel - text), text, ORIGIN, rel + 4);
+		fprintf(out, "%.*srel $$ - 0x%llx + %s\n", (int)(rel - text), text, ORIGIN,
+			rel + 4);
 	else
 		fprintf(out, "%s\n", text);
 }
@@ -110,8 +120,8 @@ static void write_source(const char *path, char (*text)[TEXT], u8 *lengths, unsi
 }
 
 /*
- * RIP-relative targets are the only text that depends on the length, so compare with the length that
- * NASM chose. It may choose a shorter form, never another instruction.
+ * RIP-relative targets are the only text that depends on the length, so compare with the length
+ * that NASM chose. It may choose a shorter form, never another instruction.
  */
 static void compare(const u8 *image, char (*text)[TEXT], unsigned bits)
 {

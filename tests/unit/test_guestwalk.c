@@ -1,7 +1,8 @@
 // SOURCES: vmm/guestwalk.c vmm/guestwalk_access.c tests/unit/stubs/vcpu.c
 // SOURCES: mm/gmem.c mm/gpspace.c mm/pt.c mm/pt_format.c mm/frame.c mm/memmap.c
 // SOURCES: tests/unit/stubs/arena.c tests/unit/stubs/frames.c tests/unit/stubs/panic.c
-/* The guest's own translation: every paging mode, rights, reserved bits, A and D; segments; copies. */
+/* The guest's own translation: every paging mode, rights, reserved bits, A and D; segments; copies.
+ */
 #include "tests/unit/stubs/unit.h"
 
 #include <string.h>
@@ -257,7 +258,8 @@ static void test_random_tables(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 0x8000; i += 8)
-		fake_poke(0x100000 + i, (unit_random(&seed) & (0x107fff | NX | MASK(63, 59))) | P, 8);
+		fake_poke(0x100000 + i, (unit_random(&seed) & (0x107fff | NX | MASK(63, 59))) | P,
+			  8);
 	fake.reg[REG_CR0] |= CR0_PG;
 	fake.reg[REG_CR3] = 0x100000;
 	for (unsigned i = 0; i < 100000; i++) {
@@ -277,7 +279,8 @@ static u64 linear(enum segment_name seg, u64 offset, unsigned size, unsigned acc
 	return guest_linear(v, seg, offset, size, access, &gva) ? ~0ull : gva;
 }
 
-static void assert_refused(enum segment_name seg, u64 offset, unsigned size, unsigned access, int vector)
+static void assert_refused(enum segment_name seg, u64 offset, unsigned size, unsigned access,
+			   int vector)
 {
 	assert_int_equal(linear(seg, offset, size, access), ~0ull);
 	assert_int_equal(fake.vector, vector);
@@ -333,7 +336,8 @@ static void test_segments_16(void **state)
 	(void)state;
 	fake_mode(16, 0);
 	fake.seg[SEG_CS].base = 0x70000;
-	assert_int_equal(linear(SEG_CS, 0x100, 2, ACCESS_WRITE), 0x70100); /* no types in real mode */
+	assert_int_equal(linear(SEG_CS, 0x100, 2, ACCESS_WRITE),
+			 0x70100); /* no types in real mode */
 	assert_refused(SEG_DS, 0xffff, 2, ACCESS_READ, VEC_GP);
 	fake.seg[SEG_DS].base = 0xffff0;
 	assert_int_equal(linear(SEG_DS, 0xffff, 1, ACCESS_READ), 0x10ffef);
@@ -413,16 +417,16 @@ static void test_local_apic(void **state)
 	u32 value = 0;
 
 	(void)state;
-	v->apic_base = 0xfee00000 | APIC_BASE_ENABLE | APIC_BASE_BSP;
+	v->lapic.state.base = 0xfee00000 | APIC_BASE_ENABLE | APIC_BASE_BSP;
 	assert_int_equal(guest_physical_access(v, 0xfee000b0, &value, 4, true), 0);
 	assert_true(fake.access[0].apic);
 	assert_int_equal(fake.access[0].a.addr, 0xb0);
 	assert_int_equal(guest_physical_access(v, 0xfee00030, &value, 4, false), 0);
 	assert_int_equal(value, 0xa01c0030);
-	v->apic_base |= APIC_BASE_X2APIC;
+	v->lapic.state.base |= APIC_BASE_X2APIC;
 	assert_int_equal(guest_physical_access(v, 0xfee00030, &value, 4, false), 0);
 	assert_int_equal(value, 0xffffffff);
-	v->apic_base = 0xfee00000;
+	v->lapic.state.base = 0xfee00000;
 	assert_int_equal(guest_physical_access(v, 0xfee00030, &value, 4, false), 0);
 	assert_false(fake.access[3].apic);
 }

@@ -11,7 +11,7 @@
 #include "tests/unit/stubs/arena.h"
 #include "x86/msr.h"
 
-#define TABLES MIB /* PML4; the other tables follow */
+#define TABLES MIB   /* PML4; the other tables follow */
 #define PTE_ALL 0x67 /* present, writable, user, accessed, dirty */
 
 struct fake fake;
@@ -39,7 +39,10 @@ static void fake_get_seg(struct vcpu *v, enum segment_name seg, struct segment *
 }
 
 static const struct vcpu_backend fake_backend = {
-	.name = "fake", .get_reg = fake_get_reg, .set_reg = fake_set_reg, .get_seg = fake_get_seg,
+	.name = "fake",
+	.get_reg = fake_get_reg,
+	.set_reg = fake_set_reg,
+	.get_seg = fake_get_seg,
 };
 const struct vcpu_backend *backend = &fake_backend;
 
@@ -76,7 +79,8 @@ void fake_mode(unsigned bits, unsigned cpl)
 		data = 0x93, code = 0x9b;
 	for (unsigned i = 0; i <= SEG_GS; i++)
 		fake.seg[i] = (struct segment){
-			.limit = bits == 16 ? 0xffff : 0xffffffff, .attr = i == SEG_CS ? code : data,
+			.limit = bits == 16 ? 0xffff : 0xffffffff,
+			.attr = i == SEG_CS ? code : data,
 		};
 	fake.reg[REG_RFLAGS] = RFLAGS_FIXED;
 	fake.reg[REG_CR0] = bits == 16 ? CR0_ET : CR0_ET | CR0_PE;
