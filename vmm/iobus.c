@@ -34,6 +34,7 @@ static int region_add(struct iobus *bus, const struct io_region *new)
 		return -EEXIST;
 	if (*count == IOBUS_REGIONS)
 		return -ENOSPC;
+	bus->recent[new->space] = NULL;
 	memmove(&table[at + 1], &table[at], (*count - at) * sizeof(*table));
 	table[at] = *new;
 	(*count)++;
@@ -142,8 +143,13 @@ static void access_split(struct iobus *bus, enum io_space space, struct io_acces
 
 void iobus_access(struct iobus *bus, enum io_space space, struct io_access *a)
 {
-	struct io_region *r = iobus_find(bus, space, a->addr);
+	struct io_region *r = bus->recent[space];
 
+	if (!r || a->addr - r->base >= r->size) {
+		r = iobus_find(bus, space, a->addr);
+		if (r)
+			bus->recent[space] = r;
+	}
 	if (likely(r && a->size <= r->width && a->size <= r->size - (a->addr - r->base)))
 		region_access(r, a);
 	else

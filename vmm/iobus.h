@@ -40,6 +40,8 @@ struct iobus {
 	/* Sorted by base; constant while the partition runs. */
 	struct io_region port[IOBUS_REGIONS], memory[IOBUS_REGIONS];
 	unsigned port_count, memory_count;
+	/* Where the last access went, in each space: the next one is often beside it. */
+	struct io_region *recent[2];
 	/* Nothing is silently ignored: accesses that no device answered. */
 	u64 stray_ports, stray_memory;
 	u64 last_stray_port, last_stray_memory;

@@ -161,6 +161,26 @@ static void test_bytewise(void **state)
 	assert_int_equal(one.calls, 6);
 }
 
+/* The bus remembers where it was; that must neither outlive a change nor reach too far. */
+static void test_recent(void **state)
+{
+	(void)state;
+	assert_int_equal(iobus_add(&bus, IO_PORT, 0x70, 2, "x", mem_io, &one), 0);
+	one.byte[0] = 0x11;
+	assert_int_equal(rd(IO_PORT, 0x70, 1), 0x11);
+	assert_int_equal(iobus_add(&bus, IO_PORT, 0x60, 1, "y", mem_io, &two), 0);
+	assert_int_equal(rd(IO_PORT, 0x70, 1), 0x11);
+	assert_int_equal(rd(IO_PORT, 0x60, 1), 0x00);
+	assert_int_equal(two.calls, 1);
+	assert_int_equal(rd(IO_PORT, 0x61, 1), 0xff);
+	assert_int_equal(rd(IO_PORT, 0x5f, 1), 0xff);
+	assert_int_equal(rd(IO_PORT, 0x71, 1), 0x00);
+	assert_int_equal(rd(IO_PORT, 0x72, 1), 0xff);
+	assert_int_equal(rd(IO_PORT, 0x71, 2), 0xff00);
+	assert_int_equal(rd(IO_MEMORY, 0x70, 1), 0xff); /* the other space has its own */
+	assert_int_equal(one.calls, 4);
+}
+
 static void test_stray(void **state)
 {
 	(void)state;
@@ -206,6 +226,7 @@ int main(void)
 		cmocka_unit_test_setup(test_access, setup),
 		cmocka_unit_test_setup(test_split, setup),
 		cmocka_unit_test_setup(test_bytewise, setup),
+		cmocka_unit_test_setup(test_recent, setup),
 		cmocka_unit_test_setup(test_stray, setup),
 		cmocka_unit_test_setup(test_random, setup),
 	};
