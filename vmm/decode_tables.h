@@ -2,8 +2,7 @@
 /* The opcode maps, as vmm/decode.c reads them: SDM 2D appendix A, APM 3 appendix A. */
 #include "types.h"
 
-/* Where an operand comes from. The manuals' letters; sizes follow the operand size but where said.
- */
+/* Where an operand comes from: the manuals' letters. Of operand size but where said. */
 enum opcode_arg {
 	ARG_NONE,
 	/* Those that need a ModRM byte come first. */

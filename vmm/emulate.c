@@ -43,8 +43,7 @@ enum exit_action emulate_result(struct emulation *e, int r)
 	}
 }
 
-/* The instruction cannot be read although it was executed: the guest has changed its tables since.
- */
+/* It was executed and yet cannot be read: the guest has changed its tables since. */
 static int raise_fetch_fault(struct vcpu *v)
 {
 	unsigned access = ACCESS_FETCH | (guest_cpl(v) == 3 ? ACCESS_USER : 0);

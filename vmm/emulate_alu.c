@@ -134,8 +134,7 @@ u64 alu_shift(enum insn_op op, u64 a, unsigned count, unsigned size, u64 *rflags
 		before = a;
 		a = shift_step(op, a, size, &carry);
 	}
-	/* OF, which is defined for a count of 1: the sign has changed. Rotations set nothing else.
-	 */
+	/* OF (defined for a count of 1): the sign has changed. Rotations set nothing else. */
 	flags = flag_if(carry, RFLAGS_CF) | flag_if((a ^ before) & size_sign(size), RFLAGS_OF);
 	if (op >= OP_SHL)
 		*rflags = (*rflags & ~ALU_FLAGS) | flags | result_flags(a, size);

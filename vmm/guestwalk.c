@@ -128,8 +128,7 @@ static u64 entry_read(const struct walk *w, const void *slot)
 	return READ_ONCE(*(const u32 *)slot);
 }
 
-/* Sets bits in an entry that still is what was read; -EAGAIN when it is not: the walk starts again.
- */
+/* Sets bits in an entry that still is what was read; else -EAGAIN: the walk starts again. */
 static int entry_mark(const struct walk *w, void *slot, u64 entry, u64 bits)
 {
 	u32 entry32 = (u32)entry;

@@ -1,8 +1,7 @@
 // SOURCES: vmm/guestwalk.c vmm/guestwalk_access.c tests/unit/stubs/vcpu.c
 // SOURCES: mm/gmem.c mm/gpspace.c mm/pt.c mm/pt_format.c mm/frame.c mm/memmap.c
 // SOURCES: tests/unit/stubs/arena.c tests/unit/stubs/frames.c tests/unit/stubs/panic.c
-/* The guest's own translation: every paging mode, rights, reserved bits, A and D; segments; copies.
- */
+/* The guest's own translation: paging modes, rights, reserved bits, A and D; segments; copies. */
 #include "tests/unit/stubs/unit.h"
 
 #include <string.h>
