@@ -33,6 +33,7 @@ extern struct svm_features svm_features;
 #define SVM_ENTRY_VIRQ BIT(3)   /* deliver virq_vector by V_IRQ (quirk) */
 #define SVM_ENTRY_STEP BIT(4)   /* run one instruction only */
 #define SVM_ENTRY_NMI BIT(5)    /* an NMI window is wanted; stays until it is taken back */
+#define SVM_ENTRY_CR2 BIT(6)    /* the processor's CR2 is not the guest's (quirk) */
 
 /* To do after the exit. */
 #define SVM_EXITED_ONCE BIT(0)   /* clear the fields that were for one entry: EVENTINJ, TLB_CONTROL */
@@ -61,10 +62,11 @@ struct svm_vcpu {
 
 	u64 cr0_hidden;      /* CD and NW as the guest wrote them; the real ones stay clear */
 	u32 exceptions;      /* intercepted: asked for by trap_exception() */
-	u8 virq_vector;
+	u8 virq_vector, injected_vector;
 	bool single_step;    /* asked for by single_step() */
 	bool step_for_window;/* a step that only leads out of an interrupt shadow or an NMI handler */
 	bool step_tf;        /* the guest's own TF during a step */
+	u64 step_dr6;        /* DR6 before it */
 	u8 step_opcode;      /* of the instruction that is stepped over */
 	u64 entry_rip, entry_rsp, iret_rip;
 	bool nmi_blocked;    /* from the injection of an NMI to the IRET of its handler */
@@ -84,6 +86,7 @@ void svm_flush(struct vcpu *v);
 void svm_step_begin(struct vcpu *v);
 void svm_step_end(struct vcpu *v, struct vm_exit *exit);
 void svm_single_step(struct vcpu *v, bool on);
+u8 svm_opcode(struct vcpu *v); /* at RIP, behind the prefixes; 0: not readable */
 
 /* svm_exit.c */
 void svm_decode_exit(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
@@ -102,7 +105,7 @@ void svm_set_seg(struct vcpu *v, enum segment_name seg, const struct segment *s)
 bool svm_can_inject(struct vcpu *v, enum event_kind kind);
 void svm_inject(struct vcpu *v, const struct event *e);
 void svm_want_window(struct vcpu *v, enum event_kind kind, bool on);
-void svm_decode_in_flight(struct svm_vcpu *s, struct event *e);
+void svm_decode_in_flight(struct vcpu *v, struct svm_vcpu *s, struct event *e);
 void svm_close_intr_window(struct svm_vcpu *s);
 
 /* svm_vcpu.c */

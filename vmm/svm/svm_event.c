@@ -4,6 +4,9 @@
 #include "vmm/vcpu.h"
 
 #define EVENT_ERROR_SHIFT 32
+#define OPCODE_INT3 0xcc
+#define OPCODE_INT 0xcd
+#define OPCODE_INTO 0xce
 
 static bool svm_event_pending(const struct svm_vcpu *s)
 {
@@ -71,6 +74,8 @@ void svm_inject(struct vcpu *v, const struct event *e)
 	if (e->has_error)
 		c->event_inj |= VMCB_EVENT_ERROR | (u64)e->error << EVENT_ERROR_SHIFT;
 	s->exit_work |= SVM_EXITED_ONCE;
+	s->entry_rip = s->vmcb->save.rip;
+	s->injected_vector = e->vector;
 	if (svm_quirks.triple_fault_kills && e->kind == EVENT_EXCEPTION && e->vector == VEC_DF) {
 		c->intercept_exceptions = ~0u;
 		s->exit_work |= SVM_EXITED_TRIPLE;
@@ -102,10 +107,27 @@ void svm_want_window(struct vcpu *v, enum event_kind kind, bool on)
 }
 
 /*
+ * True when the exception that EXITINTINFO names is an old one: RIP is at an INT. If it is this INT that
+ * raised the exception, it will raise it again. Only one that we injected here is surely meant.
+ */
+static bool svm_info_is_stale(struct vcpu *v, const struct svm_vcpu *s, u8 vector)
+{
+	u8 opcode;
+
+	if (!svm_quirks.soft_int_info_stale)
+		return false;
+	if ((s->exit_work & SVM_EXITED_ONCE) && s->injected_vector == vector &&
+	    s->vmcb->save.rip == s->entry_rip)
+		return false;
+	opcode = svm_opcode(v);
+	return opcode == OPCODE_INT || opcode == OPCODE_INT3 || opcode == OPCODE_INTO;
+}
+
+/*
  * What was being delivered when the exit came. INT n, INT3 and INTO are left out: RIP still points at the
  * instruction, which will simply run again.
  */
-void svm_decode_in_flight(struct svm_vcpu *s, struct event *e)
+void svm_decode_in_flight(struct vcpu *v, struct svm_vcpu *s, struct event *e)
 {
 	u64 info = s->vmcb->control.exit_int_info;
 	u8 vector = info & VMCB_EVENT_VECTOR;
@@ -114,7 +136,7 @@ void svm_decode_in_flight(struct svm_vcpu *s, struct event *e)
 	case VMCB_EVENT_INTR: e->kind = EVENT_INTR; break;
 	case VMCB_EVENT_NMI: e->kind = EVENT_NMI; break;
 	case VMCB_EVENT_EXCEPTION:
-		if (vector == VEC_BP || vector == VEC_OF)
+		if (vector == VEC_BP || vector == VEC_OF || svm_info_is_stale(v, s, vector))
 			return;
 		e->kind = EVENT_EXCEPTION;
 		break;

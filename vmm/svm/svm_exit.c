@@ -196,7 +196,7 @@ void svm_decode_exit(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
 	exit->length = 0;
 	exit->in_flight.kind = EVENT_NONE;
 	if (unlikely(vmcb->control.exit_int_info & VMCB_EVENT_VALID))
-		svm_decode_in_flight(s, &exit->in_flight);
+		svm_decode_in_flight(v, s, &exit->in_flight);
 	if (unlikely(code >= SVM_EXIT_DENSE)) {
 		decode_rare(s, exit);
 		return;

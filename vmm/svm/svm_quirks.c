@@ -11,7 +11,30 @@
 #define CPUID_FAMILY_EXTENDED(eax) ((eax) >> 20 & 0xff)
 #define FAMILY_ZEN 0x17
 
+/* An interrupt gate of long mode, APM 2 4.8.4. */
+#define GATE_PRESENT_INTERRUPT 0x8e00ull
+#define GATE_WORDS 2
+
 struct svm_quirks svm_quirks;
+
+static u64 quirk_gates[(VEC_DB + 1) * GATE_WORDS];
+struct idt_pointer svm_quirk_idt, svm_host_idt;
+
+void svm_ignore_trap(void); /* svm_quirk_trap.asm */
+
+/* Two vectors; only #DB has a gate. Nothing else can come while GIF is clear. */
+static void svm_build_quirk_idt(void)
+{
+	u64 handler = (u64)svm_ignore_trap;
+	u64 *gate = &quirk_gates[VEC_DB * GATE_WORDS];
+
+	gate[0] = (handler & 0xffff) | (u64)SEL_KERNEL_CODE << 16 | GATE_PRESENT_INTERRUPT << 32 |
+		  (handler >> 16 & 0xffff) << 48;
+	gate[1] = handler >> 32;
+	svm_quirk_idt.limit = sizeof(quirk_gates) - 1;
+	svm_quirk_idt.base = (u64)quirk_gates;
+	__asm__ volatile("sidt %0" : "=m"(svm_host_idt));
+}
 
 /* QEMU says so in the hypervisor leaf, unless KVM runs it, which has a signature of its own. */
 static bool engine_is_tcg(void)
@@ -49,13 +72,18 @@ void svm_quirks_probe(void)
 			.shadow_lost = true,
 			.inject_by_virq = true,
 			.xsetbv_not_intercepted = true,
+			.cr0_select_low_half = true,
 		};
 	} else if (engine_is_bochs()) {
 		svm_quirks = (struct svm_quirks){
 			.engine = "Bochs",
 			.no_window_in_shadow = true,
 			.triple_fault_kills = true,
+			.trap_follows_exit = true,
+			.soft_int_info_stale = true,
+			.cr2_not_loaded = true,
 		};
+		svm_build_quirk_idt();
 	}
 }
 

@@ -34,8 +34,30 @@ struct svm_quirks {
 	 * SHUTDOWN exit; but an intercept of that third exception comes first.
 	 */
 	bool triple_fault_kills;
+	/*
+	 * Bochs: the trap that RFLAGS.TF has armed for an instruction is not dropped when that
+	 * instruction exits, and hits the host as #DB behind VMRUN, where GS is still the guest's. So
+	 * another IDT is loaded around VMRUN, which has a gate for #DB that does nothing.
+	 */
+	bool trap_follows_exit;
+	/*
+	 * Bochs: when the delivery of INT n is cut short, EXITINTINFO tells of the last exception that the
+	 * guest had, perhaps long ago.
+	 */
+	bool soft_int_info_stale;
+	/* Bochs: VMRUN does not load CR2. */
+	bool cr2_not_loaded;
+	/* QEMU TCG: the selective intercept of CR0 writes does not see bits 63:32, which must give #GP. */
+	bool cr0_select_low_half;
 };
 extern struct svm_quirks svm_quirks;
+
+struct idt_pointer {
+	u16 limit;
+	u64 base;
+} PACKED;
+
+extern struct idt_pointer svm_quirk_idt, svm_host_idt;
 
 /* Recognizes the engine. Boot CPU, once. */
 void svm_quirks_probe(void);

@@ -1,5 +1,6 @@
 /* The registers of a vCPU that does not run: the VMCB holds them all, after VMSAVE at every exit. */
 #include "vmm/svm/svm.h"
+#include "vmm/svm/svm_quirks.h"
 #include "vmm/vcpu.h"
 
 /* CD would slow the whole processor down and NW needs CD: kept here, not given to the processor. */
@@ -66,13 +67,12 @@ static void svm_set_cr0(struct svm_vcpu *s, u64 value)
 
 	s->cr0_hidden = value & CR0_HIDDEN;
 	s->vmcb->save.cr0 = (value & ~CR0_HIDDEN) | CR0_ET;
-	if (s->cr0_hidden) {
+	c->intercept_cr_read &= (u16)~VMCB_CR0;
+	c->intercept_cr_write &= (u16)~VMCB_CR0;
+	if (s->cr0_hidden)
 		c->intercept_cr_read |= VMCB_CR0;
+	if (s->cr0_hidden || svm_quirks.cr0_select_low_half)
 		c->intercept_cr_write |= VMCB_CR0;
-	} else {
-		c->intercept_cr_read &= (u16)~VMCB_CR0;
-		c->intercept_cr_write &= (u16)~VMCB_CR0;
-	}
 }
 
 static void svm_set_shadow(struct svm_vcpu *s, bool on)
@@ -93,6 +93,8 @@ void svm_set_reg(struct vcpu *v, unsigned reg, u64 value)
 		s->entry_work |= SVM_ENTRY_ASID;
 	if (BIT(reg) & CHECKED_REGS)
 		s->entry_work |= SVM_ENTRY_CHECK;
+	if (reg == REG_CR2 && svm_quirks.cr2_not_loaded)
+		s->entry_work |= SVM_ENTRY_CR2;
 	if (reg_offset[reg]) {
 		*svm_reg(s, reg) = value;
 		return;

@@ -122,6 +122,8 @@ static void svm_prepare_entry(struct vcpu *v, struct svm_vcpu *s)
 		svm_open_intr_window(s, work);
 	if (work & SVM_ENTRY_VIRQ)
 		svm_deliver_virq(s);
+	if (work & SVM_ENTRY_CR2)
+		x86_write_cr2(s->vmcb->save.cr2);
 	if (work & SVM_ENTRY_NMI)
 		svm_open_nmi_window(s, work);
 	if ((work | s->entry_work) & SVM_ENTRY_STEP)
@@ -197,6 +199,11 @@ static int svm_refused(struct vcpu *v, struct svm_vcpu *s)
 	return s->suspect && s->suspect_ours ? -EIO : 0;
 }
 
+static inline void svm_load_idt(const struct idt_pointer *idt)
+{
+	__asm__ volatile("lidt %0" : : "m"(*idt));
+}
+
 int svm_run(struct vcpu *v, struct vm_exit *exit)
 {
 	struct svm_vcpu *s = v->vendor;
@@ -214,10 +221,14 @@ int svm_run(struct vcpu *v, struct vm_exit *exit)
 	 */
 	__svm_clgi();
 	x86_sti();
+	if (unlikely(svm_quirks.trap_follows_exit))
+		svm_load_idt(&svm_quirk_idt);
 	__svm_vmload(s->vmcb_pa);
 	__svm_vmrun(s->vmcb_pa);
 	__svm_vmsave(s->vmcb_pa);
 	__svm_vmload(s->host_vmcb_pa);
+	if (unlikely(svm_quirks.trap_follows_exit))
+		svm_load_idt(&svm_host_idt);
 	x86_cli();
 	__svm_stgi();
 
@@ -282,6 +293,8 @@ void svm_load(struct vcpu *v)
 		s->entry_work |= SVM_ENTRY_ASID;
 	s->cpu = cpu;
 	s->host_vmcb_pa = cpu->svm_host_vmcb;
+	if (svm_quirks.cr2_not_loaded)
+		s->entry_work |= SVM_ENTRY_CR2;
 	vfpu_load(v);
 	if (s->dr_loaded)
 		svm_load_debug_registers(s);

@@ -28,7 +28,7 @@ static bool byte_is_prefix(u8 b, bool long_mode)
 }
 
 /* The opcode at RIP, or 0 when it cannot be read: then the entry will fault anyway. */
-static u8 svm_opcode(struct vcpu *v)
+u8 svm_opcode(struct vcpu *v)
 {
 	bool long_mode = guest_code_bits(v) == 64;
 	u8 bytes[15];
@@ -48,6 +48,8 @@ void svm_step_begin(struct vcpu *v)
 
 	s->step_opcode = svm_opcode(v);
 	s->step_tf = vmcb->save.rflags & RFLAGS_TF;
+	s->step_dr6 = vmcb->save.dr6;
+	vmcb->save.dr6 &= ~(DR6_BS | DR6_B0_B3); /* they are sticky: what comes now must show */
 	vmcb->save.rflags |= RFLAGS_TF;
 	vmcb->control.intercept_exceptions |= BIT(VEC_DB);
 	s->exit_work |= SVM_EXITED_STEP;
@@ -87,18 +89,20 @@ void svm_step_end(struct vcpu *v, struct vm_exit *exit)
 	struct svm_vcpu *s = v->vendor;
 	struct vmcb *vmcb = s->vmcb;
 	bool completed = exit->reason == VM_EXIT_EXCEPTION && exit->u.exception.vector == VEC_DB;
-	bool for_window = s->step_for_window;
+	bool for_window = s->step_for_window, breakpoint = vmcb->save.dr6 & DR6_B0_B3;
 
 	s->step_for_window = false;
 	vmcb->control.intercept_exceptions = s->exceptions | svm_quirks_exceptions();
 	svm_restore_tf(v, s, completed);
-	if (!completed)
+	if (completed)
+		vmcb->control.int_state &= ~VMCB_INTERRUPT_SHADOW;
+	if (completed && (!for_window || s->single_step || s->step_tf || breakpoint)) {
+		vmcb->save.dr6 |= s->step_dr6; /* somebody else wants this #DB as well */
 		return;
-	vmcb->control.int_state &= ~VMCB_INTERRUPT_SHADOW;
-	if (!for_window || s->single_step || s->step_tf || (vmcb->save.dr6 & DR6_B0_B3))
-		return; /* somebody else wants this #DB as well */
-	vmcb->save.dr6 &= ~DR6_BS;
-	exit->reason = VM_EXIT_HOST_INTERRUPT;
+	}
+	vmcb->save.dr6 = (vmcb->save.dr6 & ~DR6_BS) | (s->step_dr6 & (DR6_BS | DR6_B0_B3));
+	if (completed)
+		exit->reason = VM_EXIT_HOST_INTERRUPT;
 }
 
 void svm_single_step(struct vcpu *v, bool on)
