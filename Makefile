@@ -10,7 +10,7 @@ CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pie -fno-pic -fno-stack-protecto
 ifeq ($(DEBUG),1)
 CFLAGS += -DDEBUG=1
 endif
-NASMFLAGS := -f elf64 -g -F dwarf -w+all -w-reloc-rel-dword -w-reloc-abs-dword -I $(BUILD)/gen/ -I boot/
+NASMFLAGS := -f elf64 -g -F dwarf -w+all -I $(BUILD)/gen/ -I boot/
 LDFLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments
 
 DIRS := boot lib mm drivers kernel vmm vmm/vmx vmm/svm vmm/dev vmm/load

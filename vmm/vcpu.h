@@ -47,7 +47,6 @@ struct vcpu {
 	u64 tsc_offset;
 	u64 tsc_adjust;  /* MSR_TSC_ADJUST */
 	u64 tsc_aux;
-	u64 apic_base;   /* MSR_APIC_BASE */
 	u64 misc_enable;
 	u64 mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
 	u64 kvm_system_time, kvm_wall_clock; /* the MSRs as written */

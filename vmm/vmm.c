@@ -120,8 +120,9 @@ void vmm_init(void)
 	bool idle;
 
 	machine_option(&machine, "backend", backend_name, sizeof(backend_name));
+	/* The self-test powers off by itself, when it is done. */
 	idle = machine_option(&machine, "poweroff", poweroff, sizeof(poweroff)) &&
-	       strcmp(poweroff, "idle") == 0;
+	       strcmp(poweroff, "idle") == 0 && !machine_option(&machine, "selftest", NULL, 0);
 	if (partition_reaper_start(idle) != 0)
 		log_error("no memory for the reaper");
 	if (backend_init(backend_name) != 0) {
