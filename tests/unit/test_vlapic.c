@@ -1,0 +1,1111 @@
+// SOURCES: vmm/dev/vlapic.c vmm/dev/vlapic_ipi.c vmm/dev/vlapic_regs.c vmm/dev/vlapic_timer.c
+// SOURCES: vmm/vclock.c
+/* vmm/dev/vlapic*.c: priorities, every delivery mode and destination, timers, x2APIC, pins. */
+#include "tests/unit/stubs/unit.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "vmm/dev/vlapic.h"
+#include "vmm/dev/vlapic_regs.h"
+#include "vmm/iobus.h"
+
+#define CPUS 16
+#define TSC_PER_NS 3
+
+static struct vlapic_bus bus;
+static struct vlapic apic[CPUS];
+static struct vclock clock;
+static u64 now_ns, rearmed_ns;
+static struct {
+	unsigned wakes, nmis, inits, startups, eois;
+	u8 startup_vector, eoi_vector;
+} seen[CPUS];
+
+static u64 host_now(void *ctx)
+{
+	(void)ctx;
+	return now_ns;
+}
+
+static void rearm(void *ctx, u64 deadline_ns)
+{
+	(void)ctx;
+	rearmed_ns = deadline_ns;
+}
+
+static void on_wake(void *ctx)
+{
+	seen[(struct vlapic *)ctx - apic].wakes++;
+}
+
+static void on_nmi(void *ctx)
+{
+	seen[(struct vlapic *)ctx - apic].nmis++;
+}
+
+static void on_init(void *ctx)
+{
+	seen[(struct vlapic *)ctx - apic].inits++;
+}
+
+static void on_startup(void *ctx, u8 vector)
+{
+	seen[(struct vlapic *)ctx - apic].startups++;
+	seen[(struct vlapic *)ctx - apic].startup_vector = vector;
+}
+
+static void on_eoi(void *ctx, u8 vector)
+{
+	seen[(struct vlapic *)ctx - apic].eois++;
+	seen[(struct vlapic *)ctx - apic].eoi_vector = vector;
+}
+
+static u64 read_tsc(void *ctx)
+{
+	(void)ctx;
+	return now_ns * TSC_PER_NS;
+}
+
+static u64 tsc_to_ns(void *ctx, u64 ticks)
+{
+	(void)ctx;
+	return ticks / TSC_PER_NS;
+}
+
+/* All software-enabled, xAPIC, flat logical IDs of the first eight. */
+static int setup(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	memset(&bus, 0, sizeof(bus));
+	memset(seen, 0, sizeof(seen));
+	now_ns = 1000000;
+	rearmed_ns = ~0ull;
+	vclock_init(&clock, host_now, rearm, NULL, 0);
+	for (i = 0; i < CPUS; i++) {
+		struct vlapic_hooks hooks = {
+			.wake = on_wake,
+			.nmi = on_nmi,
+			.init = on_init,
+			.startup = on_startup,
+			.eoi_broadcast = on_eoi,
+			.read_tsc = read_tsc,
+			.tsc_to_ns = tsc_to_ns,
+			.ctx = &apic[i],
+		};
+
+		vlapic_init(&apic[i], i, &bus, &clock, &hooks);
+		vlapic_write(&apic[i], APIC_SVR, 0x1ff);
+		if (i < 8)
+			vlapic_write(&apic[i], APIC_LDR, 0x1000000u << i);
+	}
+	return 0;
+}
+
+static void advance(u64 ns)
+{
+	now_ns += ns;
+	vclock_run(&clock);
+}
+
+static void to_x2apic(struct vlapic *a)
+{
+	assert_int_equal(vlapic_msr_write(a, MSR_APIC_BASE, a->state.base | APIC_BASE_X2APIC), 0);
+}
+
+static u32 x2apic_msr(u32 offset)
+{
+	return MSR_X2APIC_BASE + offset / 16;
+}
+
+static void wrmsr(struct vlapic *a, u32 offset, u64 value)
+{
+	assert_int_equal(vlapic_msr_write(a, x2apic_msr(offset), value), 0);
+}
+
+static void wrmsr_refused(struct vlapic *a, u32 offset, u64 value)
+{
+	assert_int_equal(vlapic_msr_write(a, x2apic_msr(offset), value), -EINVAL);
+}
+
+static u64 rdmsr(struct vlapic *a, u32 offset)
+{
+	u64 value;
+
+	assert_int_equal(vlapic_msr_read(a, x2apic_msr(offset), &value), 0);
+	return value;
+}
+
+static void ipi(struct vlapic *a, u32 low, u32 dest)
+{
+	vlapic_write(a, APIC_ICR_HIGH, dest << 24);
+	vlapic_write(a, APIC_ICR_LOW, low);
+}
+
+/* The processor takes and ends what is pending: its vector. */
+static int serve(struct vlapic *a)
+{
+	int vector = vlapic_pending(a);
+
+	if (vector >= 0) {
+		vlapic_accept(a, (u8)vector);
+		vlapic_write(a, APIC_EOI, 0);
+	}
+	return vector;
+}
+
+/* Bit n: APIC n has exactly this vector pending; it is served. */
+static u32 who_got(u8 vector)
+{
+	u32 mask = 0;
+	unsigned i;
+
+	for (i = 0; i < CPUS; i++)
+		if (vlapic_pending(&apic[i]) == vector && serve(&apic[i]) == vector)
+			mask |= 1u << i;
+	for (i = 0; i < CPUS; i++)
+		assert_int_equal(vlapic_pending(&apic[i]), -1);
+	return mask;
+}
+
+static void fixed(struct vlapic *a, u8 vector)
+{
+	assert_int_equal(
+	    vlapic_bus_deliver(&bus, a->state.id, false, APIC_FIXED, vector, false, NULL), 1);
+}
+
+static void test_reset_values(void **state)
+{
+	struct vlapic *a = &apic[3];
+	unsigned i;
+
+	(void)state;
+	vlapic_reset(a);
+	assert_int_equal(vlapic_read(a, APIC_ID), 3u << 24);
+	assert_int_equal(vlapic_read(a, APIC_VERSION), 0x01060015);
+	assert_int_equal(vlapic_read(a, APIC_SVR), 0xff);
+	assert_int_equal(vlapic_read(a, APIC_DFR), 0xffffffff);
+	assert_int_equal(vlapic_read(a, APIC_LDR), 0);
+	for (i = APIC_LVT_TIMER; i <= APIC_LVT_ERROR; i += 16)
+		assert_int_equal(vlapic_read(a, i), 0x10000);
+	assert_int_equal(vlapic_read(a, APIC_LVT_CMCI), 0x10000);
+	assert_int_equal(a->state.base, 0xfee00800);
+	assert_int_equal(apic[0].state.base, 0xfee00900);
+	assert_int_equal(vlapic_pending(a), -1);
+}
+
+/* SDM 3A 11.8.3: classes of sixteen; the task and what is served hold back their own and lower
+ * ones. */
+static void test_priorities(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	fixed(a, 0x31);
+	fixed(a, 0x52);
+	fixed(a, 0x51);
+	assert_int_equal(vlapic_pending(a), 0x52);
+	vlapic_accept(a, 0x52);
+	assert_int_equal(vlapic_read(a, APIC_PPR), 0x50);
+	assert_int_equal(vlapic_pending(a), -1); /* 51 is of the same class */
+	fixed(a, 0x60);
+	assert_int_equal(vlapic_pending(a), 0x60);
+	vlapic_accept(a, 0x60);
+	assert_int_equal(vlapic_read(a, APIC_ISR + 0x20), 1u << 18);
+	assert_int_equal(vlapic_read(a, APIC_ISR + 0x30), 1u);
+	vlapic_write(a, APIC_EOI, 0);
+	assert_int_equal(vlapic_read(a, APIC_ISR + 0x30), 0);
+	assert_int_equal(vlapic_pending(a), -1);
+	vlapic_write(a, APIC_EOI, 0);
+	assert_int_equal(serve(a), 0x51);
+	assert_int_equal(serve(a), 0x31);
+	assert_int_equal(serve(a), -1);
+	vlapic_write(a, APIC_EOI, 0); /* one too many */
+	assert_int_equal(seen[0].eois, 0);
+}
+
+static void test_tpr(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	fixed(a, 0x45);
+	vlapic_write(a, APIC_TPR, 0x40);
+	assert_int_equal(vlapic_pending(a), -1);
+	assert_int_equal(vlapic_get_cr8(a), 4);
+	vlapic_set_cr8(a, 3);
+	assert_int_equal(vlapic_read(a, APIC_TPR), 0x30);
+	assert_int_equal(vlapic_pending(a), 0x45);
+	vlapic_write(a, APIC_TPR, 0x3f);
+	assert_int_equal(vlapic_pending(a), 0x45);
+	assert_int_equal(vlapic_read(a, APIC_PPR), 0x3f); /* the whole of TPR when that is higher */
+	vlapic_accept(a, 0x45);
+	assert_int_equal(vlapic_read(a, APIC_PPR), 0x40);
+	vlapic_set_cr8(a, 15);
+	vlapic_write(a, APIC_EOI, 0);
+	fixed(a, 0xff);
+	assert_int_equal(vlapic_pending(a), -1);
+}
+
+static void test_every_vector(void **state)
+{
+	struct vlapic *a = &apic[0];
+	int v;
+
+	(void)state;
+	for (v = 16; v < 256; v++)
+		fixed(a, (u8)v);
+	assert_int_equal(vlapic_read(a, APIC_IRR), 0xffff0000);
+	assert_int_equal(vlapic_read(a, APIC_IRR + 0x70), 0xffffffff);
+	for (v = 255; v >= 16; v--)
+		assert_int_equal(serve(a), v);
+	assert_int_equal(serve(a), -1);
+	assert_int_equal(a->state.irr_words | a->state.isr_words, 0);
+}
+
+static void test_level_and_eoi(void **state)
+{
+	struct vlapic *a = &apic[2];
+
+	(void)state;
+	vlapic_bus_deliver(&bus, 2, false, APIC_FIXED, 0x71, true, NULL);
+	assert_int_equal(vlapic_read(a, APIC_TMR + 0x30), 1u << 17);
+	assert_int_equal(serve(a), 0x71);
+	assert_int_equal(seen[2].eois, 1);
+	assert_int_equal(seen[2].eoi_vector, 0x71);
+	fixed(a, 0x71); /* as an edge: no broadcast */
+	assert_int_equal(vlapic_read(a, APIC_TMR + 0x30), 0);
+	assert_int_equal(serve(a), 0x71);
+	assert_int_equal(seen[2].eois, 1);
+	vlapic_write(a, APIC_SVR, 0x11ff); /* broadcasts suppressed */
+	vlapic_bus_deliver(&bus, 2, false, APIC_FIXED, 0x71, true, NULL);
+	assert_int_equal(serve(a), 0x71);
+	assert_int_equal(seen[2].eois, 1);
+}
+
+static void test_wake(void **state)
+{
+	(void)state;
+	fixed(&apic[1], 0x40);
+	fixed(&apic[1], 0x40); /* is there already: one wake-up is enough */
+	assert_int_equal(seen[1].wakes, 1);
+	ipi(&apic[1], 0x41 | ICR_TO_SELF, 0);
+	assert_int_equal(seen[1].wakes, 1); /* the sender is awake */
+	assert_int_equal(vlapic_pending(&apic[1]), 0x41);
+	fixed(&apic[1], 0x42);
+	assert_int_equal(seen[1].wakes, 2);
+}
+
+static void test_physical(void **state)
+{
+	(void)state;
+	ipi(&apic[0], 0x50, 5);
+	assert_int_equal(who_got(0x50), 1u << 5);
+	ipi(&apic[0], 0x50, 0xff);
+	assert_int_equal(who_got(0x50), 0xffff);
+	ipi(&apic[0], 0x50, 16);
+	assert_int_equal(who_got(0x50), 0);
+	assert_int_equal(vlapic_read(&apic[0], APIC_ICR_LOW), 0x50); /* delivery status is idle */
+	assert_int_equal(vlapic_read(&apic[0], APIC_ICR_HIGH), 16u << 24);
+	assert_int_equal(vlapic_bus_deliver(&bus, 0xff, false, APIC_FIXED, 0x50, false, NULL), 16);
+	assert_int_equal(who_got(0x50), 0xffff);
+	assert_int_equal(vlapic_bus_deliver(&bus, 77, false, APIC_FIXED, 0x50, false, NULL), 0);
+}
+
+static void test_shorthands(void **state)
+{
+	(void)state;
+	ipi(&apic[3], 0x50 | ICR_TO_SELF, 9);
+	assert_int_equal(who_got(0x50), 1u << 3);
+	ipi(&apic[3], 0x50 | ICR_TO_ALL, 9);
+	assert_int_equal(who_got(0x50), 0xffff);
+	ipi(&apic[3], 0x50 | ICR_TO_OTHERS, 9);
+	assert_int_equal(who_got(0x50), 0xffff & ~(1u << 3));
+	ipi(&apic[3], APIC_NMI << 8 | ICR_TO_SELF, 0);
+	assert_int_equal(seen[3].nmis, 1);
+	/* INIT and SIPI to oneself are not among the valid combinations. */
+	ipi(&apic[3], APIC_INIT << 8 | ICR_ASSERT | ICR_TO_SELF, 0);
+	ipi(&apic[3], APIC_STARTUP << 8 | ICR_TO_ALL | 0x12, 0);
+	assert_int_equal(seen[3].inits + seen[3].startups + seen[4].startups, 0);
+}
+
+static void test_logical_flat(void **state)
+{
+	(void)state;
+	ipi(&apic[0], 0x50 | ICR_LOGICAL, 0x84);
+	assert_int_equal(who_got(0x50), 0x84);
+	ipi(&apic[0], 0x50 | ICR_LOGICAL, 0xff); /* broadcast: those without a logical ID as well */
+	assert_int_equal(who_got(0x50), 0xffff);
+	ipi(&apic[0], 0x50 | ICR_LOGICAL, 0);
+	assert_int_equal(who_got(0x50), 0);
+}
+
+static void test_logical_cluster(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < CPUS; i++) {
+		vlapic_write(&apic[i], APIC_DFR, 0x0fffffff);
+		vlapic_write(&apic[i], APIC_LDR, (i / 4) << 28 | (1u << (i % 4)) << 24);
+	}
+	assert_int_equal(vlapic_read(&apic[5], APIC_DFR), 0x0fffffff);
+	assert_int_equal(vlapic_read(&apic[5], APIC_LDR), 0x12000000);
+	ipi(&apic[0], 0x50 | ICR_LOGICAL, 0x16);
+	assert_int_equal(who_got(0x50), 0x60);
+	ipi(&apic[0], 0x50 | ICR_LOGICAL, 0x3f);
+	assert_int_equal(who_got(0x50), 0xf000);
+	ipi(&apic[0], 0x50 | ICR_LOGICAL, 0xff);
+	assert_int_equal(who_got(0x50), 0xffff);
+}
+
+static void test_lowest_priority(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 8; i++)
+		vlapic_write(&apic[i], APIC_TPR, 0x40 - (i << 4) % 0x30);
+	/* TPRs: 40 30 20 40 30 20 40 30 */
+	ipi(&apic[0], 0x90 | APIC_LOWEST << 8 | ICR_LOGICAL, 0xff & ~0x4);
+	assert_int_equal(vlapic_pending(&apic[5]), 0x90);
+	assert_int_equal(who_got(0x90), 1u << 5);
+	ipi(&apic[0], 0x90 | APIC_LOWEST << 8 | ICR_LOGICAL, 0x36); /* 2 and 5: the lower ID */
+	assert_int_equal(who_got(0x90), 1u << 2);
+	vlapic_write(&apic[2], APIC_SVR, 0xff);
+	ipi(&apic[0], 0x90 | APIC_LOWEST << 8 | ICR_LOGICAL, 0x16); /* one disabled is none */
+	assert_int_equal(who_got(0x90), 1u << 1);
+	assert_int_equal(vlapic_bus_deliver(&bus, 0x04, true, APIC_LOWEST, 0x90, true, NULL), 0);
+	assert_int_equal(vlapic_bus_deliver(&bus, 0x02, true, APIC_LOWEST, 0x90, true, NULL), 1);
+	assert_int_equal(vlapic_read(&apic[1], APIC_TMR + 0x40), 1u << 16);
+}
+
+static void test_nmi_init_startup(void **state)
+{
+	(void)state;
+	ipi(&apic[0], APIC_NMI << 8, 4);
+	assert_int_equal(seen[4].nmis, 1);
+	ipi(&apic[0], APIC_INIT << 8 | ICR_ASSERT, 4);
+	assert_int_equal(seen[4].inits, 1);
+	ipi(&apic[0], APIC_INIT << 8 | ICR_ASSERT | ICR_LEVEL, 4);
+	assert_int_equal(seen[4].inits, 2);
+	ipi(&apic[0], APIC_INIT << 8 | ICR_LEVEL, 4); /* de-assert: nothing */
+	assert_int_equal(seen[4].inits, 2);
+	ipi(&apic[0], APIC_STARTUP << 8 | ICR_ASSERT | 0x0a, 4);
+	assert_int_equal(seen[4].startups, 1);
+	assert_int_equal(seen[4].startup_vector, 0x0a);
+	ipi(&apic[0], APIC_STARTUP << 8 | ICR_TO_OTHERS | 0x08, 0);
+	assert_int_equal(seen[0].startups, 0);
+	assert_int_equal(seen[15].startups, 1);
+	/* System management, reserved, ExtINT from an ICR: no effect. */
+	ipi(&apic[0], APIC_SMI << 8, 4);
+	ipi(&apic[0], APIC_RESERVED3 << 8 | 0x55, 4);
+	ipi(&apic[0], APIC_EXTINT << 8 | 0x55, 4);
+	assert_int_equal(vlapic_pending(&apic[4]), -1);
+	assert_int_equal(seen[4].nmis + seen[4].inits, 3);
+}
+
+/* SDM 3A 11.4.7.2 and 11.4.3. */
+static void test_disabled(void **state)
+{
+	struct vlapic *a = &apic[4];
+
+	(void)state;
+	fixed(a, 0x61);
+	vlapic_write(a, APIC_LVT_LINT0, 0x700);
+	vlapic_write(a, APIC_SVR, 0xff);
+	assert_int_equal(vlapic_pending(a), 0x61); /* held until the processor takes it */
+	assert_int_equal(vlapic_read(a, APIC_LVT_LINT0), 0x10700);
+	vlapic_write(a, APIC_LVT_LINT0, 0x700); /* cannot be unmasked */
+	assert_int_equal(vlapic_read(a, APIC_LVT_LINT0), 0x10700);
+	assert_int_equal(vlapic_bus_deliver(&bus, 4, false, APIC_FIXED, 0x62, false, NULL), 0);
+	ipi(&apic[0], APIC_NMI << 8, 4);
+	ipi(&apic[0], APIC_INIT << 8 | ICR_ASSERT, 4);
+	assert_int_equal(seen[4].nmis + seen[4].inits, 2);
+	assert_int_equal(vlapic_msr_write(a, MSR_APIC_BASE, 0xfee00000), 0);
+	assert_int_equal(vlapic_pending(a), -1);
+	ipi(&apic[0], APIC_NMI << 8, 4);
+	ipi(&apic[0], APIC_NMI << 8, 0xff);
+	assert_int_equal(seen[4].nmis, 1);
+	assert_int_equal(seen[5].nmis, 1);
+	assert_true(vlapic_accepts_extint(a));
+	assert_int_equal(vlapic_msr_write(a, MSR_APIC_BASE, 0xfee00800), 0);
+	assert_int_equal(vlapic_read(a, APIC_LVT_LINT0), 0x10000);
+	assert_int_equal(vlapic_read(a, APIC_SVR), 0xff);
+	assert_false(vlapic_accepts_extint(a));
+}
+
+static void test_init_ipi(void **state)
+{
+	struct vlapic *a = &apic[4];
+
+	(void)state;
+	to_x2apic(a);
+	fixed(a, 0x61);
+	vlapic_write(a, APIC_TPR, 0x20);
+	vlapic_init_ipi(a);
+	assert_int_equal(vlapic_pending(a), -1);
+	assert_int_equal(rdmsr(a, APIC_ID), 4);
+	assert_int_equal(rdmsr(a, APIC_TPR), 0);
+	assert_int_equal(rdmsr(a, APIC_SVR), 0xff);
+	assert_int_equal(a->state.base, 0xfee00c00);
+}
+
+static void test_errors(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	vlapic_write(a, APIC_LVT_ERROR, 0xfe);
+	ipi(a, 0x0f, 1);			       /* an illegal vector */
+	assert_int_equal(vlapic_read(a, APIC_ESR), 0); /* until it is written */
+	assert_int_equal(serve(a), 0xfe);
+	ipi(a, 0x0f, 1); /* again: no second interrupt before ESR is written */
+	assert_int_equal(serve(a), -1);
+	vlapic_write(a, APIC_ESR, 0);
+	assert_int_equal(vlapic_read(a, APIC_ESR), 0x20);
+	vlapic_write(a, APIC_ESR, 0x55);
+	assert_int_equal(vlapic_read(a, APIC_ESR), 0);
+	assert_int_equal(vlapic_bus_deliver(&bus, 0, false, APIC_FIXED, 3, false, NULL), 0);
+	vlapic_write(a, APIC_ESR, 0);
+	assert_int_equal(vlapic_read(a, APIC_ESR), 0x40);
+	assert_int_equal(serve(a), 0xfe);
+	assert_int_equal(vlapic_read(a, 0x040), 0);
+	vlapic_write(a, 0x3f0, 0x44);
+	vlapic_write(a, APIC_ESR, 0);
+	assert_int_equal(vlapic_read(a, APIC_ESR), 0x80);
+	assert_int_equal(serve(a), 0xfe);
+	/* An error interrupt with an illegal vector is one more error, not an endless one. */
+	vlapic_write(a, APIC_LVT_ERROR, 0x02);
+	vlapic_read(a, 0x3d0);
+	vlapic_write(a, APIC_ESR, 0);
+	assert_int_equal(vlapic_read(a, APIC_ESR), 0xc0);
+}
+
+static void test_read_only(void **state)
+{
+	static const u32 read_only[] = { APIC_ID,	    APIC_VERSION,    APIC_PPR,
+					 APIC_ISR,	    APIC_TMR + 0x70, APIC_IRR + 0x30,
+					 APIC_TIMER_CURRENT };
+	struct vlapic *a = &apic[1];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(read_only); i++) {
+		u32 before = vlapic_read(a, read_only[i]);
+
+		vlapic_write(a, read_only[i], ~before);
+		assert_int_equal(vlapic_read(a, read_only[i]), before);
+	}
+	assert_int_equal(vlapic_read(a, APIC_EOI), 0);
+	vlapic_write(a, APIC_ESR, 0);
+	assert_int_equal(vlapic_read(a, APIC_ESR), 0);
+}
+
+static u64 mmio(struct vlapic *a, bool write, u32 addr, u8 size, u64 value)
+{
+	struct io_access access = { .addr = addr, .size = size, .write = write, .value = value };
+
+	vlapic_mmio(a, &access);
+	return access.value;
+}
+
+static void test_mmio(void **state)
+{
+	struct vlapic *a = &apic[2];
+
+	(void)state;
+	assert_int_equal(mmio(a, false, APIC_ID, 4, 0), 2u << 24);
+	assert_int_equal(mmio(a, false, APIC_ID + 3, 1, 0), 2);
+	assert_int_equal(mmio(a, false, APIC_ID + 4, 4, 0), 0);
+	assert_int_equal(mmio(a, false, APIC_ID + 8, 8, 0), 0);
+	mmio(a, true, APIC_TPR, 4, 0x70);
+	mmio(a, true, APIC_TPR + 4, 4, 0x10);
+	assert_int_equal(vlapic_read(a, APIC_TPR), 0x70);
+	mmio(a, true, APIC_TPR, 1, 0x60);
+	assert_int_equal(vlapic_read(a, APIC_TPR), 0x60);
+	to_x2apic(a);
+	assert_int_equal((u32)mmio(a, false, APIC_ID, 4, 0), 0xffffffff);
+	mmio(a, true, APIC_TPR, 4, 0x10);
+	assert_int_equal(rdmsr(a, APIC_TPR), 0x60);
+}
+
+static void test_mmio_anything(void **state)
+{
+	u64 seed = 5;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 200000; i++) {
+		u64 r = unit_random(&seed);
+		struct vlapic *a = &apic[r % CPUS];
+
+		mmio(a, r >> 8 & 1, (r >> 16) % 0x1000, 1u << (r >> 12 & 3), unit_random(&seed));
+		if (vlapic_pending(a) >= 0 && (r >> 9 & 1))
+			vlapic_accept(a, (u8)vlapic_pending(a));
+		advance(r >> 50);
+	}
+}
+
+static void test_x2apic_registers(void **state)
+{
+	struct vlapic *a = &apic[13];
+	u64 value;
+
+	(void)state;
+	assert_int_equal(vlapic_msr_read(a, x2apic_msr(APIC_ID), &value), -EINVAL);
+	wrmsr_refused(a, APIC_TPR, 0);
+	to_x2apic(a);
+	assert_int_equal(rdmsr(a, APIC_ID), 13);
+	assert_int_equal(rdmsr(a, APIC_LDR), 0x2000);
+	assert_int_equal(rdmsr(a, APIC_VERSION), 0x01060015);
+	wrmsr(a, APIC_TPR, 0xff);
+	wrmsr_refused(a, APIC_TPR, 0x100);
+	wrmsr(a, APIC_TPR, 0);
+	wrmsr(a, APIC_EOI, 0);
+	wrmsr_refused(a, APIC_EOI, 1);
+	wrmsr(a, APIC_ESR, 0);
+	wrmsr_refused(a, APIC_ESR, 1);
+	wrmsr(a, APIC_SVR, 0x11ff);
+	wrmsr_refused(a, APIC_SVR, 0x2ff);
+	wrmsr(a, APIC_LVT_TIMER, 0x500ff & ~0x10000);
+	wrmsr_refused(a, APIC_LVT_TIMER, 0x100);
+	wrmsr(a, APIC_LVT_LINT0, 0x1a7ff);
+	wrmsr_refused(a, APIC_LVT_LINT0, 0x20000);
+	wrmsr(a, APIC_LVT_ERROR, 0x100ff);
+	wrmsr_refused(a, APIC_LVT_ERROR, 0x400);
+	wrmsr(a, APIC_TIMER_DIVIDE, 0xb);
+	wrmsr_refused(a, APIC_TIMER_DIVIDE, 0x4);
+	wrmsr_refused(a, APIC_TIMER_INITIAL, 1ull << 32);
+}
+
+/* Which registers x2APIC mode has: SDM 3A table 11-6. */
+static void test_x2apic_map(void **state)
+{
+	static const u8 readable[] = { 0x02, 0x03, 0x08, 0x0a, 0x0d, 0x0f, 0x28, 0x2f, 0x30,
+				       0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3e };
+	static const u8 read_only[] = { 0x02, 0x03, 0x0a, 0x0d, 0x39 };
+	struct vlapic *a = &apic[1];
+	u64 value;
+	u32 i;
+
+	(void)state;
+	to_x2apic(a);
+	for (i = 0; i < 0x100; i++) {
+		bool reads = memchr(readable, (int)i, sizeof(readable)) || (i >= 0x10 && i < 0x28);
+		bool writes = (reads && !memchr(read_only, (int)i, sizeof(read_only)) &&
+			       !(i >= 0x10 && i < 0x28)) ||
+			      i == 0x0b;
+
+		assert_int_equal(vlapic_msr_read(a, MSR_X2APIC_BASE + i, &value),
+				 reads ? 0 : -EINVAL);
+		if (i == 0x3f) /* 0 is no vector, but no #GP either */
+			writes = true;
+		assert_int_equal(vlapic_msr_write(a, MSR_X2APIC_BASE + i, 0), writes ? 0 : -EINVAL);
+		assert_int_equal(vlapic_msr_write(a, MSR_X2APIC_BASE + i, 1ull << 32),
+				 i == 0x30 ? 0 : -EINVAL);
+	}
+	assert_int_equal(vlapic_msr_read(a, 0x900, &value), -EINVAL);
+	assert_int_equal(vlapic_msr_write(a, 0x7ff, 0), -EINVAL);
+}
+
+static int x2apic_setup(void **state)
+{
+	unsigned i;
+
+	setup(state);
+	for (i = 0; i < CPUS; i++)
+		to_x2apic(&apic[i]);
+	return 0;
+}
+
+static u32 who_got_x2apic(u8 vector)
+{
+	u32 mask = 0;
+	unsigned i;
+
+	for (i = 0; i < CPUS; i++) {
+		if (vlapic_pending(&apic[i]) != vector)
+			continue;
+		vlapic_accept(&apic[i], vector);
+		wrmsr(&apic[i], APIC_EOI, 0);
+		mask |= 1u << i;
+	}
+	return mask;
+}
+
+static void test_x2apic_destinations(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	wrmsr(a, APIC_ICR_LOW, 9ull << 32 | 0x50);
+	assert_int_equal(who_got_x2apic(0x50), 1u << 9);
+	assert_true(rdmsr(a, APIC_ICR_LOW) == (9ull << 32 | 0x50));
+	wrmsr(a, APIC_ICR_LOW, 0xffffffffull << 32 | 0x50);
+	assert_int_equal(who_got_x2apic(0x50), 0xffff);
+	wrmsr(a, APIC_ICR_LOW, 0xffffffffull << 32 | ICR_LOGICAL | 0x50);
+	assert_int_equal(who_got_x2apic(0x50), 0xffff);
+	wrmsr(a, APIC_ICR_LOW, 0xffull << 32 | 0x50); /* not the broadcast of this mode */
+	assert_int_equal(who_got_x2apic(0x50), 0);
+	wrmsr(a, APIC_ICR_LOW, 0x8005ull << 32 | ICR_LOGICAL | 0x50);
+	assert_int_equal(who_got_x2apic(0x50), 0x8005);
+	wrmsr(a, APIC_ICR_LOW, 0x18005ull << 32 | ICR_LOGICAL | 0x50); /* another cluster */
+	assert_int_equal(who_got_x2apic(0x50), 0);
+	/* From the IOAPIC, whose destinations have eight bits. */
+	assert_int_equal(vlapic_bus_deliver(&bus, 0xff, false, APIC_FIXED, 0x50, false, NULL), 16);
+	assert_int_equal(who_got_x2apic(0x50), 0xffff);
+	assert_int_equal(vlapic_bus_deliver(&bus, 0x81, true, APIC_FIXED, 0x50, false, NULL), 2);
+	assert_int_equal(who_got_x2apic(0x50), 0x81);
+	wrmsr(a, APIC_ICR_LOW, ICR_PENDING | ICR_TO_SELF | 0x50); /* delivery status: ignored */
+	assert_int_equal(who_got_x2apic(0x50), 1);
+	assert_int_equal(rdmsr(a, APIC_ICR_LOW), ICR_TO_SELF | 0x50);
+	wrmsr_refused(a, APIC_ICR_LOW, 0x2050);
+	wrmsr_refused(a, APIC_ICR_LOW, 0x10050);
+	wrmsr_refused(a, APIC_ICR_LOW, 0x100050);
+}
+
+static void test_self_ipi(void **state)
+{
+	struct vlapic *a = &apic[6];
+
+	(void)state;
+	wrmsr(a, APIC_SELF_IPI, 0x99);
+	assert_int_equal(who_got_x2apic(0x99), 1u << 6);
+	wrmsr_refused(a, APIC_SELF_IPI, 0x199);
+	wrmsr(a, APIC_SELF_IPI, 5);
+	wrmsr(a, APIC_ESR, 0);
+	assert_int_equal(rdmsr(a, APIC_ESR), 0x20);
+}
+
+/* SDM 3A figure 11-26. Rows: from disabled, xAPIC, x2APIC; columns: to those, and to the invalid.
+ */
+static void test_mode_transitions(void **state)
+{
+	static const u64 mode[4] = { 0, APIC_BASE_ENABLE, APIC_BASE_ENABLE | APIC_BASE_X2APIC,
+				     APIC_BASE_X2APIC };
+	static const bool allowed[3][4] = {
+		{ true, true, false, false },
+		{ true, true, true, false },
+		{ true, false, true, false },
+	};
+	struct vlapic *a = &apic[1];
+	unsigned from, to;
+	u64 value;
+
+	(void)state;
+	for (from = 0; from < 3; from++) {
+		for (to = 0; to < 4; to++) {
+			vlapic_reset(a);
+			a->state.base = VLAPIC_BASE | mode[from];
+			assert_int_equal(vlapic_msr_write(a, MSR_APIC_BASE, VLAPIC_BASE | mode[to]),
+					 allowed[from][to] ? 0 : -EINVAL);
+			assert_int_equal(vlapic_msr_read(a, MSR_APIC_BASE, &value), 0);
+			assert_int_equal(value, VLAPIC_BASE | mode[allowed[from][to] ? to : from]);
+		}
+	}
+	assert_int_equal(vlapic_msr_write(a, MSR_APIC_BASE, 0xfee00801), -EINVAL);
+	assert_int_equal(vlapic_msr_write(a, MSR_APIC_BASE, 0xfee00a00), -EINVAL);
+	assert_int_equal(vlapic_msr_write(a, MSR_APIC_BASE, 1ull << 52 | 0xfee00800), -EINVAL);
+	assert_int_equal(vlapic_msr_write(a, 0x1c, 0), -EINVAL);
+	assert_int_equal(vlapic_msr_read(a, 0x1c, &value), -EINVAL);
+}
+
+static void timer(struct vlapic *a, u32 lvt, u32 divide, u32 initial)
+{
+	vlapic_write(a, APIC_LVT_TIMER, lvt);
+	vlapic_write(a, APIC_TIMER_DIVIDE, divide);
+	vlapic_write(a, APIC_TIMER_INITIAL, initial);
+}
+
+static void test_timer_oneshot(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	timer(a, 0x40, 0xb, 1000000); /* divider 1: nanoseconds */
+	assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 1000000);
+	advance(400000);
+	assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 600000);
+	assert_int_equal(serve(a), -1);
+	advance(599999);
+	assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 1);
+	advance(1);
+	assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 0);
+	assert_int_equal(serve(a), 0x40);
+	advance(10000000);
+	assert_int_equal(serve(a), -1);
+	assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 0);
+	assert_int_equal(vlapic_read(a, APIC_TIMER_INITIAL), 1000000);
+	timer(a, 0x40, 0xb, 1000);
+	timer(a, 0x40, 0xb, 0); /* stops it */
+	advance(10000000);
+	assert_int_equal(serve(a), -1);
+}
+
+static void test_timer_dividers(void **state)
+{
+	static const u8 divide[8] = { 0x0, 0x1, 0x2, 0x3, 0x8, 0x9, 0xa, 0xb };
+	static const u32 by[8] = { 2, 4, 8, 16, 32, 64, 128, 1 };
+	struct vlapic *a = &apic[0];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		timer(a, 0x40, divide[i], 100000);
+		assert_int_equal(vlapic_read(a, APIC_TIMER_DIVIDE), divide[i]);
+		advance((u64)by[i] * 100000 - 1);
+		assert_int_equal(serve(a), -1);
+		advance(1);
+		assert_int_equal(serve(a), 0x40);
+	}
+	/* The longest: 2^32 - 1 counts of 128 ns. */
+	timer(a, 0x40, 0xa, 0xffffffff);
+	advance(128 * 0xffffffffull - 1);
+	assert_int_equal(serve(a), -1);
+	assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 1);
+	advance(1);
+	assert_int_equal(serve(a), 0x40);
+}
+
+/* A new divider lets the count go on from where it is. */
+static void test_timer_divider_changes(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	timer(a, 0x40, 0xb, 1000000);
+	advance(300000);
+	vlapic_write(a, APIC_TIMER_DIVIDE, 0xa);
+	assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 700000);
+	advance(128 * 700000ull - 1);
+	assert_int_equal(serve(a), -1);
+	advance(1);
+	assert_int_equal(serve(a), 0x40);
+	timer(a, 0x20040, 0xa, 1000);
+	advance(128 * 400);
+	vlapic_write(a, APIC_TIMER_DIVIDE, 0xb);
+	assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 600);
+}
+
+static void test_timer_periodic(void **state)
+{
+	struct vlapic *a = &apic[0];
+	u64 start = now_ns;
+	u64 i;
+
+	(void)state;
+	timer(a, 0x20040, 0xb, 1000000);
+	for (i = 1; i <= 1000; i++) {
+		u64 late = i * 37 % 1000;
+
+		now_ns = start + i * 1000000 - 1;
+		vclock_run(&clock);
+		assert_int_equal(serve(a), -1);
+		assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 1);
+		now_ns += 1 + late;
+		vclock_run(&clock);
+		assert_int_equal(serve(a), 0x40);
+		assert_int_equal(serve(a), -1);
+		assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 1000000 - late);
+		/* No drift: the next deadline is a multiple of the period since the start. */
+		assert_int_equal(rearmed_ns, (i + 1) * 1000000);
+	}
+	/* Ten periods without the processor: one interrupt, and then again on time. */
+	now_ns = start + 1010 * 1000000 + 5;
+	vclock_run(&clock);
+	assert_int_equal(serve(a), 0x40);
+	assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 999995);
+	advance(999994);
+	assert_int_equal(serve(a), -1);
+	advance(1);
+	assert_int_equal(serve(a), 0x40);
+	/* To one-shot: this round is the last. */
+	vlapic_write(a, APIC_LVT_TIMER, 0x40);
+	advance(1000000);
+	assert_int_equal(serve(a), 0x40);
+	advance(5000000);
+	assert_int_equal(serve(a), -1);
+}
+
+/* Asking for an interrupt each nanosecond does not keep the kernel busy. */
+static void test_timer_too_fast(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	timer(a, 0x20040, 0xb, 1);
+	advance(20000);
+	assert_int_equal(serve(a), 0x40);
+	assert_true(rearmed_ns >= now_ns - 1000000 + 20000);
+	advance(19999);
+	assert_int_equal(serve(a), -1);
+	advance(1);
+	assert_int_equal(serve(a), 0x40);
+}
+
+static void test_timer_masked(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	timer(a, 0x10040, 0xb, 1000000);
+	assert_int_equal(rearmed_ns, ~0ull); /* nobody is to be told */
+	advance(500000);
+	assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 500000);
+	vlapic_write(a, APIC_LVT_TIMER, 0x41);
+	advance(500000);
+	assert_int_equal(serve(a), 0x41);
+	timer(a, 0x10040, 0xb, 1000);
+	advance(2000);
+	vlapic_write(a, APIC_LVT_TIMER, 0x41); /* it expired before */
+	advance(2000);
+	assert_int_equal(serve(a), -1);
+	/* Due, but not yet noticed when the register changes: it is not lost. */
+	timer(a, 0x40, 0xb, 1000);
+	now_ns += 1500;
+	vlapic_write(a, APIC_LVT_TIMER, 0x10040);
+	assert_int_equal(serve(a), 0x40);
+	/* Disabling the APIC masks the timer. */
+	timer(a, 0x40, 0xb, 1000);
+	vlapic_write(a, APIC_SVR, 0xff);
+	advance(2000);
+	assert_int_equal(serve(a), -1);
+	timer(a, 0x70040, 0xb, 1000); /* the reserved mode stands still */
+	advance(2000);
+	assert_int_equal(serve(a), -1);
+}
+
+static u64 deadline(struct vlapic *a)
+{
+	u64 value;
+
+	assert_int_equal(vlapic_msr_read(a, MSR_TSC_DEADLINE, &value), 0);
+	return value;
+}
+
+static void set_deadline(struct vlapic *a, u64 tsc)
+{
+	assert_int_equal(vlapic_msr_write(a, MSR_TSC_DEADLINE, tsc), 0);
+}
+
+static void test_timer_deadline(void **state)
+{
+	struct vlapic *a = &apic[0];
+	u64 tsc = read_tsc(NULL);
+
+	(void)state;
+	set_deadline(a, tsc + 1); /* another mode: ignored */
+	assert_int_equal(deadline(a), 0);
+	vlapic_write(a, APIC_LVT_TIMER, 0x40040);
+	set_deadline(a, tsc + 3000);
+	assert_int_equal(deadline(a), tsc + 3000);
+	vlapic_write(a, APIC_TIMER_INITIAL, 1234); /* ignored in this mode */
+	assert_int_equal(vlapic_read(a, APIC_TIMER_INITIAL), 0);
+	assert_int_equal(vlapic_read(a, APIC_TIMER_CURRENT), 0);
+	advance(999);
+	assert_int_equal(serve(a), -1);
+	assert_int_equal(rearmed_ns, 1001);
+	advance(2);
+	assert_int_equal(deadline(a), 0);
+	assert_int_equal(serve(a), 0x40);
+	set_deadline(a, 1); /* long past: at once */
+	vclock_run(&clock);
+	assert_int_equal(serve(a), 0x40);
+	set_deadline(a, tsc + 300000);
+	set_deadline(a, 0);
+	advance(1000000);
+	assert_int_equal(serve(a), -1);
+	set_deadline(a, ~0ull); /* further than the clock counts */
+	advance(1000000000);
+	assert_int_equal(serve(a), -1);
+	assert_true(deadline(a) == ~0ull);
+	vlapic_write(a, APIC_LVT_TIMER, 0x40); /* leaving the mode disarms */
+	assert_int_equal(deadline(a), 0);
+	vlapic_write(a, APIC_LVT_TIMER, 0x40040);
+	advance(1000000000);
+	assert_int_equal(serve(a), -1);
+}
+
+static void test_timer_deadline_masked(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	vlapic_write(a, APIC_LVT_TIMER, 0x50040);
+	set_deadline(a, read_tsc(NULL) + 3000);
+	advance(2000);
+	assert_int_equal(deadline(a), 0);
+	set_deadline(a, read_tsc(NULL) + 3000);
+	advance(2000);
+	vlapic_write(a, APIC_LVT_TIMER, 0x40040); /* it passed while masked */
+	advance(2000);
+	assert_int_equal(serve(a), -1);
+	vlapic_write(a, APIC_LVT_TIMER, 0x50040);
+	set_deadline(a, read_tsc(NULL) + 3000);
+	vlapic_write(a, APIC_LVT_TIMER, 0x40040);
+	advance(2000);
+	assert_int_equal(serve(a), 0x40);
+}
+
+/* The clock's nanoseconds are coarser than the TSC: too early is looked at once more. */
+static void test_timer_deadline_early(void **state)
+{
+	struct vlapic *a = &apic[0];
+	u64 tsc = read_tsc(NULL);
+
+	(void)state;
+	vlapic_write(a, APIC_LVT_TIMER, 0x40040);
+	set_deadline(a, tsc + 3000);
+	a->state.tsc_deadline += 300; /* as if the TSC ran slower than was thought */
+	advance(1001);
+	assert_int_equal(serve(a), -1);
+	advance(100);
+	assert_int_equal(serve(a), 0x40);
+}
+
+static void test_extint(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	assert_false(vlapic_accepts_extint(a)); /* masked since reset */
+	vlapic_set_extint(a, true);
+	assert_int_equal(seen[0].wakes, 0);
+	vlapic_set_extint(a, false);
+	vlapic_virtual_wire(a);
+	assert_true(vlapic_accepts_extint(a));
+	vlapic_set_extint(a, true);
+	assert_int_equal(seen[0].wakes, 1);
+	assert_true(a->state.extint);
+	assert_int_equal(vlapic_pending(a), -1); /* the vector is the 8259's */
+	vlapic_write(a, APIC_LVT_LINT0, 0x10700);
+	assert_false(vlapic_accepts_extint(a));
+	/* By a message of the IOAPIC, for the present request alone. */
+	assert_int_equal(vlapic_bus_deliver(&bus, 0, false, APIC_EXTINT, 0, false, NULL), 1);
+	assert_int_equal(seen[0].wakes, 2);
+	assert_true(vlapic_accepts_extint(a));
+	vlapic_set_extint(a, false);
+	assert_false(vlapic_accepts_extint(a));
+}
+
+static void test_lint_fixed(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	vlapic_write(a, APIC_LVT_LINT0, 0x31);
+	vlapic_set_extint(a, true);
+	vlapic_set_extint(a, true);
+	assert_int_equal(serve(a), 0x31);
+	assert_int_equal(serve(a), -1);
+	vlapic_set_extint(a, false);
+	assert_int_equal(serve(a), -1);
+	/* Level: until the wire falls, one after each EOI. */
+	vlapic_write(a, APIC_LVT_LINT0, 0x8032);
+	vlapic_set_extint(a, true);
+	assert_int_equal(vlapic_pending(a), 0x32);
+	vlapic_accept(a, 0x32);
+	assert_int_equal(vlapic_read(a, APIC_LVT_LINT0), 0xc032); /* remote IRR */
+	vlapic_write(a, APIC_EOI, 0);
+	assert_int_equal(vlapic_pending(a), 0x32);
+	vlapic_set_extint(a, false);
+	assert_int_equal(serve(a), 0x32);
+	assert_int_equal(serve(a), -1);
+	assert_int_equal(vlapic_read(a, APIC_LVT_LINT0), 0x8032);
+	/* Unmasked while the wire is up. */
+	vlapic_write(a, APIC_LVT_LINT0, 0x18032);
+	vlapic_set_extint(a, true);
+	assert_int_equal(vlapic_pending(a), -1);
+	vlapic_write(a, APIC_LVT_LINT0, 0x8032);
+	assert_int_equal(vlapic_pending(a), 0x32);
+	vlapic_write(a, APIC_LVT_LINT0, 0x0032); /* to edge: remote IRR goes */
+	assert_int_equal(vlapic_read(a, APIC_LVT_LINT0), 0x0032);
+}
+
+static void test_lint1(void **state)
+{
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	vlapic_set_lint1(a, true);
+	vlapic_set_lint1(a, false);
+	assert_int_equal(seen[0].nmis, 0); /* masked */
+	vlapic_write(a, APIC_LVT_LINT1, 0x400);
+	vlapic_set_lint1(a, true);
+	vlapic_set_lint1(a, true);
+	assert_int_equal(seen[0].nmis, 1);
+	vlapic_set_lint1(a, false);
+	vlapic_write(a, APIC_LVT_LINT1, 0x500);
+	vlapic_set_lint1(a, true);
+	assert_int_equal(seen[0].inits, 1);
+	vlapic_set_lint1(a, false);
+	assert_int_equal(vlapic_msr_write(a, MSR_APIC_BASE, 0xfee00000), 0);
+	vlapic_set_lint1(a, true); /* the pin is the processor's own NMI then */
+	assert_int_equal(seen[0].nmis, 2);
+}
+
+/* Rule 1: a copy of the state is a snapshot. */
+static void test_state_is_plain(void **state)
+{
+	struct vlapic_state copy;
+	struct vlapic *a = &apic[0];
+
+	(void)state;
+	fixed(a, 0x45);
+	fixed(a, 0x80);
+	vlapic_accept(a, 0x80);
+	copy = a->state;
+	vlapic_write(a, APIC_EOI, 0);
+	assert_int_equal(serve(a), 0x45);
+	a->state = copy;
+	assert_int_equal(vlapic_pending(a), -1);
+	vlapic_write(a, APIC_EOI, 0);
+	assert_int_equal(serve(a), 0x45);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_reset_values, setup),
+		cmocka_unit_test_setup(test_priorities, setup),
+		cmocka_unit_test_setup(test_tpr, setup),
+		cmocka_unit_test_setup(test_every_vector, setup),
+		cmocka_unit_test_setup(test_level_and_eoi, setup),
+		cmocka_unit_test_setup(test_wake, setup),
+		cmocka_unit_test_setup(test_physical, setup),
+		cmocka_unit_test_setup(test_shorthands, setup),
+		cmocka_unit_test_setup(test_logical_flat, setup),
+		cmocka_unit_test_setup(test_logical_cluster, setup),
+		cmocka_unit_test_setup(test_lowest_priority, setup),
+		cmocka_unit_test_setup(test_nmi_init_startup, setup),
+		cmocka_unit_test_setup(test_disabled, setup),
+		cmocka_unit_test_setup(test_init_ipi, setup),
+		cmocka_unit_test_setup(test_errors, setup),
+		cmocka_unit_test_setup(test_read_only, setup),
+		cmocka_unit_test_setup(test_mmio, setup),
+		cmocka_unit_test_setup(test_mmio_anything, setup),
+		cmocka_unit_test_setup(test_x2apic_registers, setup),
+		cmocka_unit_test_setup(test_x2apic_map, setup),
+		cmocka_unit_test_setup(test_x2apic_destinations, x2apic_setup),
+		cmocka_unit_test_setup(test_self_ipi, x2apic_setup),
+		cmocka_unit_test_setup(test_mode_transitions, setup),
+		cmocka_unit_test_setup(test_timer_oneshot, setup),
+		cmocka_unit_test_setup(test_timer_dividers, setup),
+		cmocka_unit_test_setup(test_timer_divider_changes, setup),
+		cmocka_unit_test_setup(test_timer_periodic, setup),
+		cmocka_unit_test_setup(test_timer_too_fast, setup),
+		cmocka_unit_test_setup(test_timer_masked, setup),
+		cmocka_unit_test_setup(test_timer_deadline, setup),
+		cmocka_unit_test_setup(test_timer_deadline_masked, setup),
+		cmocka_unit_test_setup(test_timer_deadline_early, setup),
+		cmocka_unit_test_setup(test_extint, setup),
+		cmocka_unit_test_setup(test_lint_fixed, setup),
+		cmocka_unit_test_setup(test_lint1, setup),
+		cmocka_unit_test_setup(test_state_is_plain, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
