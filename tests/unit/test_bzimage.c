@@ -256,10 +256,15 @@ static void test_truncated(void **state)
 	char text[100];
 
 	(void)state;
-	req.kernel.size = SIZE - 1;
+	req.kernel.size = SIZE - 15; /* within the last paragraph of 16 bytes */
+	assert_int_equal(guestmem_load(&req, &entry), 0);
+	req.kernel.size = SIZE - 16;
 	snprintf(text, sizeof(text), "truncated: the header asks for %d bytes, the file has %d",
-		 SIZE, SIZE - 1);
+		 SIZE, SIZE - 16);
 	refused(-ENOEXEC, text);
+	put(0x1f4, 0, 4);
+	req.kernel.size = (SECTS + 1) * 512 - 8;
+	refused(-ENOEXEC, "truncated: the header asks for 2048 bytes, the file has 2040");
 	req.kernel.size = 0x267;
 	refused(-ENOEXEC, "truncated: no whole setup header");
 	req.kernel.size = SIZE;

@@ -122,11 +122,12 @@ static int bzimage_open(struct loader *l, struct bzimage *b)
 	b->payload = (sects + 1) * SECTOR;
 	b->payload_size = (u64)loader_u32(f->data + HDR_SYSSIZE) * PARAGRAPH;
 	whole = b->payload + b->payload_size;
-	if (whole > f->size)
+	/* The size is in paragraphs; files that end within the last one (memtest86+) are whole. */
+	if (b->payload > f->size || whole > f->size + PARAGRAPH - 1)
 		return loader_fail(l, -ENOEXEC,
-				   "truncated: the header asks for %llu bytes, the "
-				   "file has %llu",
+				   "truncated: the header asks for %llu bytes, the file has %llu",
 				   (unsigned long long)whole, (unsigned long long)f->size);
+	b->payload_size = MIN(whole, f->size) - b->payload;
 	b->header_end = MIN(HDR_MAGIC + f->data[HDR_JUMP_LENGTH], HDR_END_MAX);
 	if (b->header_end < HDR_END_2_12 || b->payload_size <= ENTRY_64_OFFSET)
 		return loader_fail(l, -ENOEXEC, "damaged: setup header or kernel is too short");
