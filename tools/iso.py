@@ -20,7 +20,9 @@ import tempfile
 import manifest as manifests
 
 # All that grub.cfg uses; with every module the ISO would be 30 MB larger.
-GRUB_MODULES = 'normal multiboot2 linux test echo serial sleep halt all_video'
+# part_*: GRUB for UEFI asks for all of them, and complains aloud.
+GRUB_MODULES = ('normal multiboot2 linux test echo serial sleep halt all_video '
+                'part_acorn part_amiga part_bsd part_dfly part_dvh part_plan part_sun part_sunpc')
 
 
 def grub_quote(word):
@@ -42,7 +44,9 @@ def grub_config(boot, modules, command='multiboot2', module_command='module2 --n
     # GRUB's script has no && and goes on after a failed line: so each line
     # stands inside the `if` of the one before.
     attempt = (''.join(f'if {line}; then\n' for line in lines) + 'boot\n' + 'fi\n' * len(lines))
-    return f'''{attempt}serial --unit=0 --speed=115200
+    # Under UEFI there is no text mode; a driver lets GRUB offer a framebuffer.
+    return f'''if [ "$grub_platform" = efi ]; then insmod all_video; fi
+{attempt}serial --unit=0 --speed=115200
 terminal_output serial
 echo
 echo 'partita: GRUB could not load the kernel or a module:'

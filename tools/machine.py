@@ -383,8 +383,11 @@ class Machine:
         return text
 
     def log_tail(self, lines=30):
-        """The last lines of what the emulator itself has said."""
-        return '\n'.join(self._log_text().splitlines()[-lines:])
+        """The last lines of what the emulator itself has said.  Of Bochs only
+        errors and panics: it ends with pages of registers in any case."""
+        kept = [line for line in self._log_text().splitlines()
+                if not (self.is_bochs and re.match(r'\d+[id]\[', line))]
+        return '\n'.join(kept[-lines:])
 
     # --- QEMU ---
 

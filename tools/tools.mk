@@ -43,7 +43,7 @@ debug: kernel guests $(DEFAULT_GUESTS)
 
 # TESTS holds arguments for pytest: make test TESTS="-k linux --engine qemu-svm"
 test: kernel guests fetch-guests
-	@MAKE='$(MAKE)' tools/test $(TESTS)
+	@BUILD='$(BUILD)' MAKE='$(MAKE)' tools/test $(TESTS)
 
 bench: kernel guests fetch-guests
 	@if [ -x tests/bench/run ]; then tests/bench/run; else echo "bench: tests/bench/run is not there"; exit 1; fi

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pexpect.exceptions import EOF, TIMEOUT
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, 'build')
+BUILD = os.path.join(ROOT, os.environ.get('BUILD', 'build'))
 LOGS = os.path.join(BUILD, 'test-logs')
 
 sys.dont_write_bytecode = True      # no __pycache__ in tools/
 sys.path.insert(0, os.path.join(ROOT, 'tools'))
 import iso  # noqa: E402
-from machine import Machine, MachineError  # noqa: E402
+from machine import Console, Machine, MachineError  # noqa: E402
 
 
 QEMU = ('qemu-svm',)
@@ -35,9 +35,30 @@ LIMIT = {'qemu-svm': 120, 'bochs-vmx': 300, 'bochs-svm': 300}
 NEVER = re.compile(r'^(?:[\w-]+: )?not ok \d|verdict: FAIL|^partita: panic|'
                    r'^partita: GRUB could not|Kernel panic - not syncing', re.MULTILINE)
 
-ESCAPES = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>()][0-9A-B]?')
+# What terminals are told beside text.  "To the start of the line, and clear it" is how the kernel
+# takes its prompt away for a line of somebody else: for a reader, a new line.
+CLEAR_LINE = '\r\x1b[K'
+ESCAPES = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]')
+ESCAPE_BEGUN = re.compile(r'(\r|\r?\x1b(\[[0-9;?]*)?)\Z')
 MONITOR = '\x1d'                    # Ctrl-]
 PROMPT = 'partita> '
+
+
+def plain(text):
+    """TEXT as it would be in a file."""
+    return ESCAPES.sub('', text.replace(CLEAR_LINE, '\n')).replace('\r\n', '\n')
+
+
+class PlainConsole(Console):
+    """A console that shows plain text, whichever way it is cut into pieces."""
+
+    _begun = ''
+
+    def read_nonblocking(self, size=1, timeout=-1):
+        text = self._begun + super().read_nonblocking(size, timeout)
+        begun = ESCAPE_BEGUN.search(text)
+        self._begun = begun[0] if begun else ''
+        return plain(text[:begun.start()] if begun else text)
 
 
 class Failed(Exception):
@@ -155,7 +176,7 @@ class Ktap:
         plan = int(session.expect(r'^1\.\.(\d+)\s')[1])
         result = session.result
         for number in range(1, plan + 1):
-            match = session.expect(rf'^(ok|not ok) {number}\b([^\r\n]*)\r?\n', guard=False)
+            match = session.expect(rf'^(ok|not ok) {number}\b([^\n]*)\n', guard=False)
             if match[1] != 'ok':
                 result.ktap_failed.append(match[2].strip(' -'))
             elif re.search(r'# SKIP', match[2], re.IGNORECASE):
@@ -178,12 +199,12 @@ class Result:
 
 
 class Log:
-    """The console's log, without the escape sequences that shells send."""
+    """The console's log: raw in the file, read as plain text."""
 
     def __init__(self, path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         self.path = path
-        self._file = open(path, 'w', encoding='utf-8')
+        self._file = open(path, 'w', encoding='utf-8', newline='')
 
     def write(self, text):
         self._file.write(text)
@@ -193,8 +214,8 @@ class Log:
 
     def text(self):
         self.flush()
-        with open(self.path, encoding='utf-8') as file:
-            return ESCAPES.sub('', file.read()).replace('\r', '')
+        with open(self.path, encoding='utf-8', newline='') as file:
+            return plain(file.read())
 
     def close(self):
         self._file.close()
@@ -207,8 +228,8 @@ class Session:
 
     def __init__(self, case, machine, log, result, limit):
         self.case, self.machine, self.result = case, machine, result
-        self.console, self.log, self.limit = machine.console, log, limit
-        self.console.logfile_read = log
+        self.log, self.limit = log, limit
+        self.console = PlainConsole(machine, log)
         self.kept = {}
 
     def expect(self, pattern, guard=True):
