@@ -173,7 +173,7 @@ static bool icr_is_init_deassert(u32 icr_lo)
 	return (icr_lo & (ICR_LEVEL | ICR_ASSERT)) == ICR_LEVEL;
 }
 
-void vlapic_send(struct vlapic *a, u32 icr_lo, u32 dest)
+static __attribute__((noinline)) void send_any(struct vlapic *a, u32 icr_lo, u32 dest)
 {
 	struct message m = {
 		.mode = (icr_lo & ICR_MODE) >> ICR_MODE_SHIFT,
@@ -191,4 +191,33 @@ void vlapic_send(struct vlapic *a, u32 icr_lo, u32 dest)
 		send_shorthand(a, icr_lo & ICR_SHORTHAND, &m);
 	else
 		vlapic_bus_deliver(a->bus, dest, icr_lo & ICR_LOGICAL, m.mode, m.vector, false, a);
+}
+
+/* The APIC to which a fixed interrupt goes alone, or NULL: there may be several, or none. */
+static inline struct vlapic *send_target(struct vlapic *a, u32 icr_lo, u32 dest)
+{
+	u32 shorthand = icr_lo & ICR_SHORTHAND;
+
+	if (shorthand == ICR_TO_SELF)
+		return a;
+	if (shorthand || (icr_lo & ICR_LOGICAL) || dest >= a->bus->count)
+		return NULL;
+	return a->bus->apic[dest];
+}
+
+/* Nearly all are fixed interrupts for one processor: these take a short way to the same end. */
+void vlapic_send(struct vlapic *a, u32 icr_lo, u32 dest)
+{
+	u32 vector = icr_lo & ICR_VECTOR;
+	struct vlapic *to;
+
+	if ((icr_lo & ICR_MODE) == APIC_FIXED << ICR_MODE_SHIFT && vector >= APIC_FIRST_VECTOR) {
+		to = send_target(a, icr_lo, dest);
+		if (to && vlapic_enabled(to) && vlapic_software_enabled(to)) {
+			if (vlapic_set_irr(to, (u8)vector, false) && to != a)
+				vlapic_wake(to);
+			return;
+		}
+	}
+	send_any(a, icr_lo, dest);
 }

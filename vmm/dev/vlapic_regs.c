@@ -96,32 +96,32 @@ static u32 register_read(const struct vlapic *a, u32 offset)
 
 	if (lvt != LVT_COUNT)
 		return s->lvt[lvt];
-	switch (offset) {
-	case APIC_ID:
+	switch (REGISTER_INDEX(offset)) { /* dense: one jump by a table */
+	case REGISTER_INDEX(APIC_ID):
 		return read_id(a);
-	case APIC_VERSION:
+	case REGISTER_INDEX(APIC_VERSION):
 		return APIC_VERSION_VALUE;
-	case APIC_TPR:
+	case REGISTER_INDEX(APIC_TPR):
 		return s->tpr;
-	case APIC_PPR:
+	case REGISTER_INDEX(APIC_PPR):
 		return s->ppr;
-	case APIC_LDR:
+	case REGISTER_INDEX(APIC_LDR):
 		return vlapic_is_x2apic(a) ? vlapic_x2apic_ldr(a) : s->ldr;
-	case APIC_DFR:
+	case REGISTER_INDEX(APIC_DFR):
 		return s->dfr;
-	case APIC_SVR:
+	case REGISTER_INDEX(APIC_SVR):
 		return s->svr;
-	case APIC_ESR:
+	case REGISTER_INDEX(APIC_ESR):
 		return s->esr;
-	case APIC_ICR_LOW:
+	case REGISTER_INDEX(APIC_ICR_LOW):
 		return s->icr_lo;
-	case APIC_ICR_HIGH:
+	case REGISTER_INDEX(APIC_ICR_HIGH):
 		return s->icr_hi;
-	case APIC_TIMER_INITIAL:
+	case REGISTER_INDEX(APIC_TIMER_INITIAL):
 		return s->timer_initial;
-	case APIC_TIMER_CURRENT:
+	case REGISTER_INDEX(APIC_TIMER_CURRENT):
 		return vlapic_timer_current(a);
-	case APIC_TIMER_DIVIDE:
+	case REGISTER_INDEX(APIC_TIMER_DIVIDE):
 		return s->timer_divide;
 	default:
 		return read_array(s, offset);
@@ -177,39 +177,39 @@ static void register_write(struct vlapic *a, u32 offset, u32 value)
 	struct vlapic_state *s = &a->state;
 	enum vlapic_lvt lvt;
 
-	switch (offset) {
-	case APIC_EOI:
+	switch (REGISTER_INDEX(offset)) { /* dense: one jump by a table */
+	case REGISTER_INDEX(APIC_EOI):
 		vlapic_eoi(a);
 		return;
-	case APIC_TPR:
+	case REGISTER_INDEX(APIC_TPR):
 		vlapic_set_tpr(a, value);
 		return;
-	case APIC_ICR_LOW: /* xAPIC only; x2APIC's has 64 bits */
+	case REGISTER_INDEX(APIC_ICR_LOW): /* xAPIC only; x2APIC's has 64 bits */
 		s->icr_lo = value & ICR_VALID;
 		vlapic_send(a, s->icr_lo, s->icr_hi >> APIC_DEST_SHIFT);
 		return;
-	case APIC_ICR_HIGH:
+	case REGISTER_INDEX(APIC_ICR_HIGH):
 		s->icr_hi = value & 0xff000000;
 		return;
-	case APIC_SELF_IPI:
+	case REGISTER_INDEX(APIC_SELF_IPI):
 		vlapic_send(a, value | ICR_TO_SELF, 0);
 		return;
-	case APIC_LDR:
+	case REGISTER_INDEX(APIC_LDR):
 		s->ldr = value & 0xff000000;
 		return;
-	case APIC_DFR:
+	case REGISTER_INDEX(APIC_DFR):
 		s->dfr = value | DFR_RESERVED;
 		return;
-	case APIC_SVR:
+	case REGISTER_INDEX(APIC_SVR):
 		svr_write(a, value);
 		return;
-	case APIC_ESR:
+	case REGISTER_INDEX(APIC_ESR):
 		esr_write(a);
 		return;
-	case APIC_TIMER_INITIAL:
+	case REGISTER_INDEX(APIC_TIMER_INITIAL):
 		vlapic_timer_set_initial(a, value);
 		return;
-	case APIC_TIMER_DIVIDE:
+	case REGISTER_INDEX(APIC_TIMER_DIVIDE):
 		vlapic_timer_set_divide(a, value);
 		return;
 	default: /* an LVT entry, or read-only */
@@ -247,7 +247,7 @@ void vlapic_mmio(void *dev, struct io_access *access)
 	u32 offset = access->addr & 0xff0;
 	u32 byte = access->addr & 0xf;
 
-	if (!vlapic_enabled(a) || vlapic_is_x2apic(a)) {
+	if (unlikely((a->state.base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) != APIC_BASE_ENABLE)) {
 		if (!access->write)
 			access->value = ~0ull; /* nobody answers on the bus */
 	} else if (access->write) {
