@@ -126,8 +126,10 @@ static void svm_prepare_entry(struct vcpu *v, struct svm_vcpu *s)
 		x86_write_cr2(s->vmcb->save.cr2);
 	if (work & SVM_ENTRY_NMI)
 		svm_open_nmi_window(s, work);
-	if ((work | s->entry_work) & SVM_ENTRY_STEP)
+	if ((work | s->entry_work) & SVM_ENTRY_STEP) {
+		s->entry_work &= ~SVM_ENTRY_STEP;
 		svm_step_begin(v);
+	}
 	if (svm_quirks.shadow_lost && (s->vmcb->control.int_state & VMCB_INTERRUPT_SHADOW)) {
 		svm_remember_entry(s);
 		s->exit_work |= SVM_EXITED_SHADOW;
