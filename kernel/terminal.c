@@ -26,6 +26,7 @@ static struct {
 	struct ring tx;          /* log lines and the monitor's output */
 	struct console *attached;
 	u64 attached_pos;        /* next byte of its stream to send */
+	u64 fence;               /* the ring waits until the stream has been sent up to here */
 	bool mid_line;           /* the guest's last byte sent was no newline */
 	const char *prompt;      /* NULL: nothing is being edited */
 	char edit[EDIT_SIZE];
@@ -45,7 +46,7 @@ static int next_byte(void)
 {
 	u8 c;
 
-	if (ring_used(&term.tx)) {
+	if (ring_used(&term.tx) && !(term.attached && term.attached_pos < term.fence)) {
 		if (!term.mid_line)
 			return ring_get(&term.tx);
 		term.mid_line = false;
@@ -109,6 +110,9 @@ void terminal_line(const char *text)
 	if (term.works && may_wait())
 		wait_event(&term.room, ring_space(&term.tx) > need);
 	flags = spin_lock_irq(&term.lock);
+	/* What the guest printed before comes before. */
+	if (term.attached)
+		term.fence = READ_ONCE(term.attached->written);
 	if (term.prompt)
 		push(ERASE_LINE);
 	else if (term.mid_line)
@@ -158,6 +162,7 @@ void terminal_attach(struct console *con)
 
 	term.attached = con;
 	term.attached_pos = 0; /* console_read() moves it to the oldest byte kept */
+	term.fence = 0;
 	if (term.mid_line)
 		push("\r");
 	spin_unlock_irq(&term.lock, flags);

@@ -76,10 +76,12 @@ static void program_hardware(u64 deadline_ns)
 
 	if (deadline_ns == TIMER_NEVER)
 		lapic_timer_stop();
+	else if (deadline_ns <= now)
+		lapic_self_ipi(VECTOR_TIMER); /* some engines never fire for a TSC gone by */
 	else if (cpu_features.tsc_deadline)
 		lapic_timer_deadline(boot_tsc + clock_ns_to_tsc(deadline_ns) + 1);
 	else
-		lapic_timer_oneshot(clock_ns_to_lapic(deadline_ns > now ? deadline_ns - now : 0));
+		lapic_timer_oneshot(clock_ns_to_lapic(deadline_ns - now));
 }
 
 void timer_program(struct cpu *cpu)

@@ -89,6 +89,8 @@ static void vcpu_init_lapic(struct vcpu *v)
 
 	vlapic_init(&v->lapic, v->id, &v->partition->board.apics, &v->partition->clock, &hooks);
 	vlapic_reset(&v->lapic);
+	if (v->id == 0)
+		vlapic_virtual_wire(&v->lapic);
 }
 
 static int vcpu_init(struct vcpu *v)

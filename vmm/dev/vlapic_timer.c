@@ -56,10 +56,9 @@ static void timer_arm_deadline(struct vlapic *a)
 	vtimer_arm(&a->timer, ns < ~0ull - now ? now + ns + 1 : ~0ull);
 }
 
-static void timer_arm_count(struct vlapic *a)
+static void timer_arm_count(struct vlapic *a, u64 now)
 {
 	struct vlapic_state *s = &a->state;
-	u64 now = timer_now(a);
 	u64 period = timer_period(a);
 	u64 elapsed = now - s->timer_start_ns;
 
@@ -72,7 +71,7 @@ static void timer_arm_count(struct vlapic *a)
 }
 
 /* A masked timer runs as well, but nobody has to be told when it expires. */
-static void timer_rearm(struct vlapic *a)
+static void timer_rearm(struct vlapic *a, u64 now)
 {
 	vtimer_cancel(&a->timer);
 	if (a->state.lvt[LVT_TIMER] & LVT_MASKED)
@@ -83,7 +82,7 @@ static void timer_rearm(struct vlapic *a)
 		break;
 	case LVT_TIMER_ONESHOT:
 	case LVT_TIMER_PERIODIC:
-		timer_arm_count(a);
+		timer_arm_count(a, now);
 		break;
 	default: /* reserved: stands still */
 		break;
@@ -108,7 +107,7 @@ static void timer_expired(void *arg)
 	if (timer_mode(a) != LVT_TIMER_DEADLINE) {
 		vlapic_local_interrupt(a, LVT_TIMER);
 		if (timer_mode(a) == LVT_TIMER_PERIODIC)
-			timer_arm_count(a);
+			timer_arm_count(a, timer_now(a));
 	} else if (timer_deadline_passed(a)) {
 		vlapic_local_interrupt(a, LVT_TIMER);
 	} else {
@@ -154,7 +153,8 @@ void vlapic_timer_set_initial(struct vlapic *a, u32 value)
 	timer_catch_up(a);
 	a->state.timer_initial = value;
 	a->state.timer_start_ns = timer_now(a);
-	timer_rearm(a);
+	/* At the very time of the start: however short the period, its end is still to come. */
+	timer_rearm(a, a->state.timer_start_ns);
 }
 
 /* The count goes on from where it is, at the new rate. */
@@ -167,7 +167,7 @@ void vlapic_timer_set_divide(struct vlapic *a, u32 value)
 	counted = s->timer_initial - vlapic_timer_current(a);
 	s->timer_divide = value & TIMER_DIVIDE_VALID;
 	s->timer_start_ns = timer_now(a) - ((u64)counted << timer_shift(a));
-	timer_rearm(a);
+	timer_rearm(a, timer_now(a));
 }
 
 void vlapic_timer_set_lvt(struct vlapic *a, u32 value)
@@ -187,7 +187,7 @@ void vlapic_timer_set_lvt(struct vlapic *a, u32 value)
 		    ((u64)(s->timer_initial - vlapic_timer_current(a)) << timer_shift(a));
 	}
 	s->lvt[LVT_TIMER] = value;
-	timer_rearm(a);
+	timer_rearm(a, timer_now(a));
 }
 
 u64 vlapic_timer_get_deadline(struct vlapic *a)
@@ -204,5 +204,5 @@ void vlapic_timer_set_deadline(struct vlapic *a, u64 tsc)
 		return;
 	timer_catch_up(a);
 	a->state.tsc_deadline = tsc;
-	timer_rearm(a);
+	timer_rearm(a, timer_now(a));
 }
