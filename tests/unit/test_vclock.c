@@ -109,8 +109,10 @@ static void test_rearm_inside(void **state)
 	vtimer_arm(&timer[0], 100);
 	vtimer_arm(&timer[1], 100);
 	rig.now += 100;
+	rig.rearms = 0;
 	vclock_run(&rig.clock); /* must end */
 	assert_string_equal(fired, "ab");
+	assert_int_equal(rig.rearms, 1); /* told once, at the end */
 	assert_int_equal(rig.deadline, 0);
 	vclock_run(&rig.clock);
 	assert_string_equal(fired, "abab");

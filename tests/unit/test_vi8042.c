@@ -128,6 +128,14 @@ static void test_interrupts(void **state)
 	outb(&rig, 0x60, 0x99);
 	assert_false(rig.line[1].level);
 	assert_int_equal(answer(), 0x99);
+	command(0xd2);
+	outb(&rig, 0x60, 0x99);
+	command(0xd0); /* the output port shows whose byte was there */
+	assert_int_equal(answer() & 0x30, 0x10);
+	command(0xd4);
+	outb(&rig, 0x60, 0xff);
+	command(0xd0);
+	assert_int_equal(answer() & 0x30, 0x20);
 	command(0xd4);
 	outb(&rig, 0x60, 0xff);
 	assert_true(rig.line[12].level);
