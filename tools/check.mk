@@ -1,5 +1,12 @@
-# Static checks: formatting, warnings of both compilers, clang-tidy and cppcheck, include layers.
-.PHONY: check
-check: check-layers
+# Static checks, included by the Makefile. CHECK chooses parts: make check CHECK="layers format"
+.PHONY: check check-layers format
+
+check: | setup
+	+@MAKE='$(MAKE)' tools/check $(CHECK)
+
 check-layers:
 	@tools/check-layers
+
+# Every C source and header as .clang-format says.
+format:
+	@git ls-files --cached --others --exclude-standard -- '*.c' '*.h' | xargs clang-format -i
