@@ -21,7 +21,9 @@ static void clock_expired(struct timer *t)
 {
 	struct partition *p = t->ctx;
 
-	vcpu_request(p->vcpu[0], VCPU_REQ_CLOCK);
+	/* While the partition is being built there is none yet: the first one looks when it starts. */
+	if (p->vcpu_count)
+		vcpu_request(p->vcpu[0], VCPU_REQ_CLOCK);
 }
 
 static void clock_rearm(void *ctx, u64 deadline_ns)

@@ -125,6 +125,7 @@ struct vcpu *vcpu_create(struct partition *p, unsigned id)
 	v->partition = p;
 	v->id = id;
 	v->state = id == 0 ? VCPU_RUNNING : VCPU_WAIT_SIPI;
+	v->requests = VCPU_REQ_CLOCK; /* timers may have expired before it was there */
 	waitq_init(&v->wait);
 	if (vcpu_init(v) != 0) {
 		vcpu_destroy(v);
