@@ -8,6 +8,7 @@
 #include "kernel/sched.h"
 #include "error.h"
 #include "kernel/log.h"
+#include "kernel/machine.h"
 #include "kernel/terminal.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -15,6 +16,7 @@
 #include "vmm/run.h"
 #include "vmm/reaper.h"
 #include "vmm/vmm.h"
+#include "x86/insn.h"
 
 struct list partitions = LIST_INIT(partitions);
 
@@ -135,6 +137,9 @@ static int partition_start_locked(struct partition *p)
 	p->starts++;
 	p->live_vcpus = p->vcpu_count;
 	partition_set_state(p, PARTITION_RUNNING);
+	/* For make bench. */
+	log_debug("%s: its vCPU starts %lu TSC ticks after the kernel's first instruction",
+		  p->config.name, x86_rdtsc() - boot_tsc);
 	for (unsigned i = 0; i < p->vcpu_count; i++)
 		thread_start(p->vcpu[i]->thread);
 	return 0;
