@@ -3,6 +3,8 @@
 #include <stddef.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 #define NORETURN __attribute__((noreturn))
 #define PACKED __attribute__((packed))
 #define ALIGNED(n) __attribute__((aligned(n)))

@@ -16,10 +16,7 @@
 #include "x86/insn.h"
 #include "x86/reg.h"
 
-struct thread *thread_current(void)
-{
-	return this_cpu()->current;
-}
+static_assert(offsetof(struct cpu, current) == CPU_CURRENT_OFFSET, "thread_current() reads it");
 
 /* Caller holds the queue's lock. */
 static void enqueue(struct run_queue *rq, struct thread *t, bool front)

@@ -60,7 +60,18 @@ void thread_join(struct thread *t);
 void thread_detach(struct thread *t);
 void thread_yield(void);
 void thread_sleep_ns(u64 ns);
-struct thread *thread_current(void);
+
+/* Offset of struct cpu.current, which this header cannot see; kernel/sched.c asserts it. */
+#define CPU_CURRENT_OFFSET 16
+
+static inline struct thread *thread_current(void)
+{
+	struct thread *t;
+
+	__asm__ volatile("mov %%gs:%c1, %0" : "=r"(t) : "i"(CPU_CURRENT_OFFSET));
+	return t;
+}
+
 void thread_for_each(void (*fn)(const struct thread *t, void *ctx), void *ctx);
 
 void preempt_disable(void);
@@ -103,5 +114,23 @@ struct mutex {
 };
 
 void mutex_init(struct mutex *m);
-void mutex_lock(struct mutex *m);
-void mutex_unlock(struct mutex *m);
+void mutex_lock_wait(struct mutex *m);
+void mutex_wake(struct mutex *m);
+
+/* Thread context. Uncontended, both are one atomic instruction and a look for waiters. */
+static inline void mutex_lock(struct mutex *m)
+{
+	struct thread *nobody = NULL;
+
+	if (!__atomic_compare_exchange_n(&m->owner, &nobody, thread_current(), false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		mutex_lock_wait(m);
+}
+
+/* By the owner. The store orders before the look: a waiter queues itself, then tries once more. */
+static inline void mutex_unlock(struct mutex *m)
+{
+	__atomic_store_n(&m->owner, NULL, __ATOMIC_SEQ_CST);
+	if (!list_empty(&m->waiters.waiters))
+		mutex_wake(m);
+}

@@ -95,15 +95,13 @@ static bool mutex_try(struct mutex *m)
 					   __ATOMIC_RELAXED);
 }
 
-void mutex_lock(struct mutex *m)
+void mutex_lock_wait(struct mutex *m)
 {
 	ASSERT(READ_ONCE(m->owner) != thread_current());
 	wait_event(&m->waiters, mutex_try(m));
 }
 
-void mutex_unlock(struct mutex *m)
+void mutex_wake(struct mutex *m)
 {
-	ASSERT(m->owner == thread_current());
-	__atomic_store_n(&m->owner, NULL, __ATOMIC_RELEASE);
 	waitq_wake_one(&m->waiters);
 }

@@ -42,6 +42,11 @@ struct vcpu_backend {
 
 	u64 (*get_reg)(struct vcpu *v, unsigned reg);
 	void (*set_reg)(struct vcpu *v, unsigned reg, u64 value); /* GPRs but RSP are in v->gpr itself, but accepted */
+	/*
+	 * Goes on at the next instruction: RIP, and the end of an interrupt shadow. True when RFLAGS.TF
+	 * is set, so that the guest must get its single-step trap.
+	 */
+	bool (*skip)(struct vcpu *v, u64 next_rip);
 	void (*get_seg)(struct vcpu *v, enum segment_name seg, struct segment *s);
 	void (*set_seg)(struct vcpu *v, enum segment_name seg, const struct segment *s);
 

@@ -13,6 +13,8 @@
 
 #define BASIC_LEAVES 0x17u
 #define EXTENDED_LEAVES 0x09u
+/* Leaves that are not simply their table entry: see leaf_basic(). */
+#define BASIC_COMPUTED (BIT(1) | BIT(4) | BIT(7) | BIT(0xb) | BIT(0xd))
 #define XSTATE_LEAVES 16u
 #define EXTENDED_BASE 0x80000000u
 
@@ -321,6 +323,24 @@ struct cpuid_regs cpuid_guest(struct vcpu *v, u32 leaf, u32 subleaf)
 	if (leaf >= EXTENDED_BASE || !cpu_features.intel_like)
 		return (struct cpuid_regs){ 0 };
 	return leaf_basic(v, c->basic_max, subleaf); /* what Intel's do past the last basic leaf */
+}
+
+void cpuid_answer(struct vcpu *v)
+{
+	u32 leaf = (u32)v->gpr[REG_RAX];
+	const struct cpuid_regs *r;
+	struct cpuid_regs computed;
+
+	if (likely(leaf <= v->cpuid->basic_max && !(BASIC_COMPUTED & BIT(leaf)))) {
+		r = &v->cpuid->basic[leaf];
+	} else {
+		computed = cpuid_guest(v, leaf, (u32)v->gpr[REG_RCX]);
+		r = &computed;
+	}
+	v->gpr[REG_RAX] = r->eax;
+	v->gpr[REG_RBX] = r->ebx;
+	v->gpr[REG_RCX] = r->ecx;
+	v->gpr[REG_RDX] = r->edx;
 }
 
 u64 cpuid_cr4_mask(const struct vcpu *v)

@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "vmm/emulate_insn.h"
 #include "vmm/partition.h"
+#include "vmm/known_length.h"
 
 #define PAGE_SIZE 4096u
 
@@ -75,12 +76,7 @@ int emulate_decode(struct emulation *e)
 }
 
 /* The first bytes of instructions whose exit names them, without prefixes. */
-struct known_length {
-	u32 mask, value; /* of the first four bytes, little-endian */
-	u8 length;
-};
-
-static const struct known_length known_lengths[VM_EXIT_REASONS] = {
+const struct known_length known_lengths[VM_EXIT_REASONS] = {
 	[VM_EXIT_CPUID] = { 0xffff, 0xa20f, 2 },
 	[VM_EXIT_HLT] = { 0xff, 0xf4, 1 },
 	[VM_EXIT_RDMSR] = { 0xffff, 0x320f, 2 },
@@ -94,26 +90,9 @@ static const struct known_length known_lengths[VM_EXIT_REASONS] = {
 	[VM_EXIT_MWAIT] = { 0xffffff, 0xc9010f, 3 },
 };
 
-/*
- * The page where RIP's instruction was found last time. It may be stale as a TLB entry may, since
- * the guest's INVLPG does not exit; so its bytes count only when they are exactly what is expected.
- */
-static unsigned length_by_hint(struct vcpu *v, const struct vm_exit *exit)
-{
-	const struct known_length *known = &known_lengths[exit->reason];
-	unsigned offset = exit->rip & (PAGE_SIZE - 1);
-	u32 bytes;
-
-	if (!v->fetch.hva || exit->rip - offset != v->fetch.page ||
-	    offset > PAGE_SIZE - sizeof(bytes) || vcpu_get_reg(v, REG_CR3) != v->fetch.cr3)
-		return 0;
-	__builtin_memcpy(&bytes, v->fetch.hva + offset, sizeof(bytes));
-	return known->length && (bytes & known->mask) == known->value ? known->length : 0;
-}
-
 unsigned emulate_length(struct vcpu *v, struct vm_exit *exit)
 {
-	unsigned length = length_by_hint(v, exit);
+	unsigned length = known_length_at(v, exit, vcpu_get_reg(v, REG_CR3));
 	u8 bytes[INSN_MAX];
 	struct insn insn;
 

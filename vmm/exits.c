@@ -67,13 +67,8 @@ static enum exit_action handle_fault(struct vcpu *v, struct vm_exit *exit)
 
 static enum exit_action handle_cpuid(struct vcpu *v, struct vm_exit *exit)
 {
-	struct cpuid_regs r = cpuid_guest(v, (u32)v->gpr[REG_RAX], (u32)v->gpr[REG_RCX]);
-
 	(void)exit;
-	v->gpr[REG_RAX] = r.eax;
-	v->gpr[REG_RBX] = r.ebx;
-	v->gpr[REG_RCX] = r.ecx;
-	v->gpr[REG_RDX] = r.edx;
+	cpuid_answer(v); /* here only when the first tier in run.c could not */
 	return EXIT_ADVANCE;
 }
 

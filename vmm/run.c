@@ -7,6 +7,7 @@
 #include "drivers/apic.h"
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
+#include "vmm/cpuid.h"
 #include "vmm/emulate.h"
 #include "vmm/exits.h"
 #include "vmm/guestwalk.h"
@@ -50,24 +51,38 @@ static bool vcpu_serve_requests(struct vcpu *v)
 	return true;
 }
 
+/* Outside 64-bit code RIP has 32 bits. */
+static ALWAYS_INLINE u64 vcpu_next_rip(struct vcpu *v, u64 rip, unsigned length)
+{
+	u64 next = rip + length;
+
+	return unlikely((rip ^ next) >> 32) && guest_code_bits(v) != 64 ? (u32)next : next;
+}
+
+/* The guest single-steps: the trap that the instruction would have ended with. */
+static NOINLINE bool vcpu_raise_step(struct vcpu *v)
+{
+	backend->set_reg(v, REG_DR6, backend->get_reg(v, REG_DR6) | DR6_BS);
+	event_raise(v, VEC_DB, false, 0);
+	return true;
+}
+
+/* To the next instruction. True: a #DB has been raised. On the path of nearly every exit. */
+static ALWAYS_INLINE bool vcpu_skip(struct vcpu *v, u64 rip, unsigned length)
+{
+	return unlikely(backend->skip(v, vcpu_next_rip(v, rip, length))) && vcpu_raise_step(v);
+}
+
 /* Moves RIP past the instruction that exited, and ends the shadow that STI or MOV SS left. */
 static bool vcpu_advance(struct vcpu *v, struct vm_exit *exit)
 {
 	unsigned length = exit->length ? exit->length : emulate_length(v, exit);
-	u64 rip = exit->rip + length;
 
-	if (length == 0) {
+	if (unlikely(length == 0)) {
 		partition_error(v, "the instruction of a %s exit cannot be read", vm_exit_name(exit->reason));
 		return false;
 	}
-	if (unlikely(guest_code_bits(v) != 64))
-		rip = (u32)rip;
-	backend->set_reg(v, REG_RIP, rip);
-	backend->set_reg(v, REG_INTR_SHADOW, 0);
-	if (unlikely(backend->get_reg(v, REG_RFLAGS) & RFLAGS_TF)) {
-		backend->set_reg(v, REG_DR6, backend->get_reg(v, REG_DR6) | DR6_BS);
-		event_raise(v, VEC_DB, false, 0);
-	}
+	vcpu_skip(v, exit->rip, length);
 	return true;
 }
 
@@ -100,7 +115,29 @@ static bool vcpu_handle_exit(struct vcpu *v)
 	return false;
 }
 
-/* Enters the guest once. Interrupts that wait are taken through the normal IDT at the STI. */
+/*
+ * The first tier: an exit that needs nothing of the host is answered with interrupts still off, and the
+ * guest entered again. A host interrupt that waits makes that entry exit at once, so nothing is late.
+ */
+static bool vcpu_answer_at_once(struct vcpu *v, struct vm_exit *exit)
+{
+	unsigned length;
+
+	if (exit->reason != VM_EXIT_CPUID || exit->in_flight.kind != EVENT_NONE || READ_ONCE(v->requests))
+		return false;
+	length = exit->length ? exit->length : emulate_length(v, exit);
+	if (unlikely(length == 0))
+		return false;
+	cpuid_answer(v);
+	if (unlikely(vcpu_skip(v, exit->rip, length))) {
+		exit->reason = VM_EXIT_HOST_INTERRUPT; /* nothing is left to answer but the trap */
+		return false;
+	}
+	v->exits[VM_EXIT_CPUID]++;
+	return true;
+}
+
+/* Enters the guest once, or again after exits of the first tier. Interrupts that wait are taken through the normal IDT at the STI. */
 static bool vcpu_enter(struct vcpu *v)
 {
 	int r;
@@ -115,9 +152,11 @@ static bool vcpu_enter(struct vcpu *v)
 		return true;
 	}
 	v->in_guest = true;
-	r = backend->run(v, &v->exit);
+	do {
+		r = backend->run(v, &v->exit);
+		v->events.injected = false;
+	} while (r == 0 && vcpu_answer_at_once(v, &v->exit));
 	v->in_guest = false;
-	v->events.injected = false;
 	x86_sti();
 	if (unlikely(r)) {
 		partition_error(v, "%s refused to enter the guest", backend->name);

@@ -17,6 +17,7 @@ const struct vcpu_backend vmx_backend = {
 	.run = vmx_run,
 	.get_reg = vmx_get_reg,
 	.set_reg = vmx_set_reg,
+	.skip = vmx_skip,
 	.get_seg = vmx_get_seg,
 	.set_seg = vmx_set_seg,
 	.can_inject = vmx_can_inject,
