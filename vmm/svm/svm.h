@@ -78,9 +78,16 @@ struct svm_vcpu {
 
 /* svm_run.c */
 int svm_run(struct vcpu *v, struct vm_exit *exit);
+
+/* svm_entry.c */
+void svm_prepare_entry(struct vcpu *v, struct svm_vcpu *s);
+void svm_finish_exit(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
+void svm_flush(struct vcpu *v);
+
+/* svm_load.c */
 void svm_load(struct vcpu *v);
 void svm_put(struct vcpu *v);
-void svm_flush(struct vcpu *v);
+void svm_use_debug_registers(struct svm_vcpu *s);
 
 /* svm_step.c: running a single instruction of the guest */
 void svm_step_begin(struct vcpu *v);
@@ -88,9 +95,24 @@ void svm_step_end(struct vcpu *v, struct vm_exit *exit);
 void svm_single_step(struct vcpu *v, bool on);
 u8 svm_opcode(struct vcpu *v); /* at RIP, behind the prefixes; 0: not readable */
 
-/* svm_exit.c */
-void svm_decode_exit(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
-void svm_use_debug_registers(struct svm_vcpu *s);
+/* svm_exit.c: what an exit code means; those from SVM_EXIT_DENSE on are few and lie far apart */
+struct svm_exit_entry {
+	u8 reason; /* enum vm_exit_reason */
+	bool insn; /* an instruction was intercepted: nRIP is the next one's */
+	void (*decode)(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
+};
+extern const struct svm_exit_entry svm_exits[SVM_EXIT_DENSE];
+void svm_decode_sparse(struct svm_vcpu *s, struct vm_exit *exit);
+
+#define INSN_MAX 15u
+
+/* Length from the address of the next instruction; 0 when that makes no sense. */
+static inline u8 svm_insn_length(u64 rip, u64 next)
+{
+	u64 length = next - rip;
+
+	return length <= INSN_MAX ? (u8)length : 0;
+}
 
 /* svm_cr.c: which control register, which general register, which value */
 void svm_decode_cr(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
@@ -98,6 +120,7 @@ void svm_decode_cr(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
 /* svm_regs.c */
 u64 svm_get_reg(struct vcpu *v, unsigned reg);
 void svm_set_reg(struct vcpu *v, unsigned reg, u64 value);
+bool svm_skip(struct vcpu *v, u64 next_rip);
 void svm_get_seg(struct vcpu *v, enum segment_name seg, struct segment *s);
 void svm_set_seg(struct vcpu *v, enum segment_name seg, const struct segment *s);
 

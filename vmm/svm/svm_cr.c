@@ -7,7 +7,6 @@
 #include "vmm/svm/svm.h"
 #include "vmm/vcpu.h"
 
-#define INSN_MAX 15u
 #define CR_NUMBERS 16u
 
 /* Base, index and displacement of a memory operand, cut to the address size. */

@@ -3,12 +3,8 @@
  * has something to tell. APM 2 15.9 to 15.14 and appendix C.
  */
 #include "vmm/svm/svm.h"
-#include "vmm/svm/svm_quirks.h"
 #include "vmm/vcpu.h"
-#include "x86/insn.h"
 
-#define CPUID_XSAVE 0xdu
-#define INSN_MAX 15u
 /* Exceptions that push an error code, APM 2 8.2. */
 #define VEC_WITH_ERROR                                                                            \
 	(BIT(VEC_DF) | BIT(VEC_TS) | BIT(VEC_NP) | BIT(VEC_SS) | BIT(VEC_GP) | BIT(VEC_PF) |       \
@@ -17,20 +13,6 @@
 #define TASK_SOURCE_IRET BIT(36) /* EXITINFO2, APM 2 15.14.1 */
 #define TASK_SOURCE_JUMP BIT(38)
 enum { TASK_FROM_CALL, TASK_FROM_IRET, TASK_FROM_JUMP, TASK_FROM_GATE }; /* SDM 3C 27.2.1 */
-
-struct svm_exit_entry {
-	u8 reason; /* enum vm_exit_reason */
-	bool insn; /* an instruction was intercepted: nRIP is the next one's */
-	void (*decode)(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
-};
-
-/* Length from the address of the next instruction; 0 when that makes no sense. */
-static u8 svm_length(u64 rip, u64 next)
-{
-	u64 length = next - rip;
-
-	return length <= INSN_MAX ? (u8)length : 0;
-}
 
 static void decode_io(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
 {
@@ -45,7 +27,7 @@ static void decode_io(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
 	exit->u.io.rep = info & VMCB_IO_REP;
 	exit->u.io.segment = 0xff; /* older processors do not tell: the string is decoded anyway */
 	exit->u.io.addr_size = (info >> VMCB_IO_ADDR_SHIFT & VMCB_IO_ADDR) * 2;
-	exit->length = svm_length(exit->rip, c->exit_info_2);
+	exit->length = svm_insn_length(exit->rip, c->exit_info_2);
 }
 
 static void decode_npf(struct svm_vcpu *s, struct vm_exit *exit)
@@ -108,16 +90,6 @@ static void decode_dr(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
 	svm_use_debug_registers(s);
 }
 
-static void decode_cpuid(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
-{
-	(void)s;
-	(void)exit;
-	/* The leaf shows how large the state of the enabled components is. */
-	if (unlikely(svm_quirks.xsetbv_not_intercepted && (u32)v->gpr[REG_RAX] == CPUID_XSAVE &&
-		     (s->vmcb->save.cr4 & CR4_OSXSAVE)))
-		v->xcr0 = x86_xgetbv(0);
-}
-
 static void decode_task_switch(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
 {
 	u64 source = s->vmcb->control.exit_info_2;
@@ -138,7 +110,7 @@ static void decode_invlpg(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *ex
 #define INSN(reason) { reason, true, NULL }
 #define NONE { VM_EXIT_UNKNOWN, false, NULL }
 
-static const struct svm_exit_entry dense_exits[SVM_EXIT_DENSE] = {
+const struct svm_exit_entry svm_exits[SVM_EXIT_DENSE] = {
 	[SVM_EXIT_CR0_READ ... SVM_EXIT_CR15_WRITE] = { VM_EXIT_CR, true, svm_decode_cr },
 	[SVM_EXIT_DR0_READ ... SVM_EXIT_DR15_WRITE] = { VM_EXIT_DR, true, decode_dr },
 	[SVM_EXIT_EXCP0 ... SVM_EXIT_EXCP31] = { VM_EXIT_EXCEPTION, false, decode_exception },
@@ -148,7 +120,7 @@ static const struct svm_exit_entry dense_exits[SVM_EXIT_DENSE] = {
 	[SVM_EXIT_IDTR_READ ... SVM_EXIT_RDTSC] = NONE,
 	[SVM_EXIT_RDPMC] = INSN(VM_EXIT_RDPMC),
 	[SVM_EXIT_PUSHF ... SVM_EXIT_POPF] = NONE,
-	[SVM_EXIT_CPUID] = { VM_EXIT_CPUID, true, decode_cpuid },
+	[SVM_EXIT_CPUID] = INSN(VM_EXIT_CPUID),
 	[SVM_EXIT_RSM] = NONE,
 	[SVM_EXIT_IRET] = { VM_EXIT_HOST_INTERRUPT, false, decode_iret },
 	[SVM_EXIT_SWINT] = NONE,
@@ -173,7 +145,7 @@ static const struct svm_exit_entry dense_exits[SVM_EXIT_DENSE] = {
 	[SVM_EXIT_RDPRU] = INSN(VM_EXIT_UNDEFINED),
 };
 
-static void decode_rare(struct svm_vcpu *s, struct vm_exit *exit)
+void svm_decode_sparse(struct svm_vcpu *s, struct vm_exit *exit)
 {
 	if (exit->raw == SVM_EXIT_NPF) {
 		exit->reason = VM_EXIT_FAULT;
@@ -183,28 +155,4 @@ static void decode_rare(struct svm_vcpu *s, struct vm_exit *exit)
 	} else {
 		exit->reason = VM_EXIT_UNKNOWN;
 	}
-}
-
-void svm_decode_exit(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
-{
-	const struct vmcb *vmcb = s->vmcb;
-	const struct svm_exit_entry *e;
-	u64 code = vmcb->control.exit_code;
-
-	exit->raw = code;
-	exit->rip = vmcb->save.rip;
-	exit->length = 0;
-	exit->in_flight.kind = EVENT_NONE;
-	if (unlikely(vmcb->control.exit_int_info & VMCB_EVENT_VALID))
-		svm_decode_in_flight(v, s, &exit->in_flight);
-	if (unlikely(code >= SVM_EXIT_DENSE)) {
-		decode_rare(s, exit);
-		return;
-	}
-	e = &dense_exits[code];
-	exit->reason = e->reason;
-	if (e->insn && svm_features.nrip)
-		exit->length = svm_length(exit->rip, vmcb->control.nrip);
-	if (e->decode)
-		e->decode(v, s, exit);
 }

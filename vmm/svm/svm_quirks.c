@@ -71,7 +71,6 @@ void svm_quirks_probe(void)
 			.no_window_in_shadow = true,
 			.shadow_lost = true,
 			.inject_by_virq = true,
-			.xsetbv_not_intercepted = true,
 			.cr0_select_low_half = true,
 		};
 	} else if (engine_is_bochs()) {

@@ -1,7 +1,10 @@
 #pragma once
 /*
  * Where an emulated processor's SVM differs from the manual's. Each is off on processors that behave.
- * docs/platform lists how each was found; vmm/svm/svm_selftest.c shows some of them at work.
+ * vmm/svm/svm_selftest.c shows some of them at work.
+ *
+ * One needs no switch: QEMU TCG does not intercept XSETBV, so a guest's XCR0 is read back from the
+ * processor wherever it matters (vmm/vfpu.c, vmm/cpuid.c).
  */
 #include "compiler.h"
 #include "types.h"
@@ -27,8 +30,6 @@ struct svm_quirks {
 	 * about 50,000). V_IRQ takes another path, which is sound.
 	 */
 	bool inject_by_virq;
-	/* QEMU TCG: XSETBV is not intercepted, the guest changes the real XCR0. */
-	bool xsetbv_not_intercepted;
 	/*
 	 * Bochs: an exception while #DF is delivered resets the whole machine instead of giving a
 	 * SHUTDOWN exit; but an intercept of that third exception comes first.
@@ -58,6 +59,11 @@ struct idt_pointer {
 } PACKED;
 
 extern struct idt_pointer svm_quirk_idt, svm_host_idt;
+
+static inline void svm_load_idt(const struct idt_pointer *idt)
+{
+	__asm__ volatile("lidt %0" : : "m"(*idt));
+}
 
 /* Recognizes the engine. Boot CPU, once. */
 void svm_quirks_probe(void);

@@ -6,55 +6,59 @@
 /* CD would slow the whole processor down and NW needs CD: kept here, not given to the processor. */
 #define CR0_HIDDEN (CR0_CD | CR0_NW)
 
-/* Where each register lies in the VMCB. Those that need more than a copy are not in it. */
+/*
+ * Where each register lies in the VMCB, and what a write of it makes necessary before the next entry.
+ * Offset 0: it needs more than a copy.
+ */
 #define AT(field) offsetof(struct vmcb, save.field)
-static const u16 reg_offset[REG_COUNT] = {
-	[REG_RSP] = AT(rsp),
-	[REG_RIP] = AT(rip),
-	[REG_RFLAGS] = AT(rflags),
-	[REG_CR2] = AT(cr2),
-	[REG_CR3] = AT(cr3),
-	[REG_CR4] = AT(cr4),
-	[REG_DR6] = AT(dr6),
-	[REG_DR7] = AT(dr7),
-	[REG_PAT] = AT(g_pat),
-	[REG_STAR] = AT(star),
-	[REG_LSTAR] = AT(lstar),
-	[REG_CSTAR] = AT(cstar),
-	[REG_SFMASK] = AT(sfmask),
-	[REG_KERNEL_GS_BASE] = AT(kernel_gs_base),
-	[REG_SYSENTER_CS] = AT(sysenter_cs),
-	[REG_SYSENTER_ESP] = AT(sysenter_esp),
-	[REG_SYSENTER_EIP] = AT(sysenter_eip),
-	[REG_DEBUGCTL] = AT(dbgctl),
+static const struct {
+	u16 offset;
+	u16 work;
+} regs[REG_COUNT] = {
+	[REG_RSP] = { AT(rsp), 0 },
+	[REG_RIP] = { AT(rip), 0 },
+	[REG_RFLAGS] = { AT(rflags), 0 },
+	[REG_CR0] = { 0, SVM_ENTRY_CHECK | SVM_ENTRY_ASID },
+	[REG_CR2] = { AT(cr2), SVM_ENTRY_CR2 },
+	[REG_CR3] = { AT(cr3), SVM_ENTRY_CHECK | SVM_ENTRY_ASID },
+	[REG_CR4] = { AT(cr4), SVM_ENTRY_CHECK | SVM_ENTRY_ASID },
+	[REG_DR6] = { AT(dr6), SVM_ENTRY_CHECK },
+	[REG_DR7] = { AT(dr7), SVM_ENTRY_CHECK },
+	[REG_EFER] = { 0, SVM_ENTRY_CHECK | SVM_ENTRY_ASID },
+	[REG_PAT] = { AT(g_pat), SVM_ENTRY_CHECK },
+	[REG_STAR] = { AT(star), 0 },
+	[REG_LSTAR] = { AT(lstar), 0 },
+	[REG_CSTAR] = { AT(cstar), 0 },
+	[REG_SFMASK] = { AT(sfmask), 0 },
+	[REG_KERNEL_GS_BASE] = { AT(kernel_gs_base), 0 },
+	[REG_SYSENTER_CS] = { AT(sysenter_cs), 0 },
+	[REG_SYSENTER_ESP] = { AT(sysenter_esp), 0 },
+	[REG_SYSENTER_EIP] = { AT(sysenter_eip), 0 },
+	[REG_DEBUGCTL] = { AT(dbgctl), 0 },
 };
-
-/* A write of these can make the VMCB one that VMRUN refuses: its reason is found before the entry. */
-#define CHECKED_REGS                                                                                \
-	(BIT(REG_CR0) | BIT(REG_CR3) | BIT(REG_CR4) | BIT(REG_DR6) | BIT(REG_DR7) | BIT(REG_EFER) | \
-	 BIT(REG_PAT))
-/* What cached translations depend on. */
-#define TRANSLATION_REGS (BIT(REG_CR0) | BIT(REG_CR3) | BIT(REG_CR4) | BIT(REG_EFER))
 
 static u64 *svm_reg(struct svm_vcpu *s, unsigned reg)
 {
-	return (u64 *)((u8 *)s->vmcb + reg_offset[reg]);
+	return (u64 *)((u8 *)s->vmcb + regs[reg].offset);
 }
 
-u64 svm_get_reg(struct vcpu *v, unsigned reg)
+static u64 svm_get_special(struct vcpu *v, unsigned reg)
 {
 	struct svm_vcpu *s = v->vendor;
 
-	if (reg >= REG_COUNT)
-		return 0;
-	if (reg_offset[reg])
-		return *svm_reg(s, reg);
 	switch (reg) {
 	case REG_CR0: return s->vmcb->save.cr0 | s->cr0_hidden;
 	case REG_EFER: return s->vmcb->save.efer & ~EFER_SVME;
 	case REG_INTR_SHADOW: return s->vmcb->control.int_state & VMCB_INTERRUPT_SHADOW;
-	default: return v->gpr[reg];
+	default: return reg < REG_GPRS ? v->gpr[reg] : 0;
 	}
+}
+
+u64 svm_get_reg(struct vcpu *v, unsigned reg)
+{
+	if (likely(reg < REG_COUNT && regs[reg].offset))
+		return *svm_reg(v->vendor, reg);
+	return svm_get_special(v, reg);
 }
 
 /*
@@ -83,22 +87,10 @@ static void svm_set_shadow(struct svm_vcpu *s, bool on)
 		s->vmcb->control.int_state &= ~VMCB_INTERRUPT_SHADOW;
 }
 
-void svm_set_reg(struct vcpu *v, unsigned reg, u64 value)
+static void svm_set_special(struct vcpu *v, unsigned reg, u64 value)
 {
 	struct svm_vcpu *s = v->vendor;
 
-	if (reg >= REG_COUNT)
-		return;
-	if (BIT(reg) & TRANSLATION_REGS)
-		s->entry_work |= SVM_ENTRY_ASID;
-	if (BIT(reg) & CHECKED_REGS)
-		s->entry_work |= SVM_ENTRY_CHECK;
-	if (reg == REG_CR2 && svm_quirks.cr2_not_loaded)
-		s->entry_work |= SVM_ENTRY_CR2;
-	if (reg_offset[reg]) {
-		*svm_reg(s, reg) = value;
-		return;
-	}
 	switch (reg) {
 	case REG_CR0: svm_set_cr0(s, value); break;
 	case REG_EFER: s->vmcb->save.efer = value | EFER_SVME; break;
@@ -107,22 +99,28 @@ void svm_set_reg(struct vcpu *v, unsigned reg, u64 value)
 	}
 }
 
+void svm_set_reg(struct vcpu *v, unsigned reg, u64 value)
+{
+	struct svm_vcpu *s = v->vendor;
+
+	if (reg >= REG_COUNT)
+		return;
+	s->entry_work |= regs[reg].work;
+	if (likely(regs[reg].offset))
+		*svm_reg(s, reg) = value;
+	else
+		svm_set_special(v, reg, value);
+}
+
+static const u16 segment_offset[SEG_COUNT] = {
+	[SEG_ES] = AT(es), [SEG_CS] = AT(cs), [SEG_SS] = AT(ss), [SEG_DS] = AT(ds),
+	[SEG_FS] = AT(fs), [SEG_GS] = AT(gs), [SEG_LDTR] = AT(ldtr), [SEG_TR] = AT(tr),
+	[SEG_GDTR] = AT(gdtr), [SEG_IDTR] = AT(idtr),
+};
+
 static struct vmcb_segment *svm_segment(struct svm_vcpu *s, enum segment_name seg)
 {
-	struct vmcb_save *save = &s->vmcb->save;
-
-	switch (seg) {
-	case SEG_ES: return &save->es;
-	case SEG_CS: return &save->cs;
-	case SEG_SS: return &save->ss;
-	case SEG_DS: return &save->ds;
-	case SEG_FS: return &save->fs;
-	case SEG_GS: return &save->gs;
-	case SEG_LDTR: return &save->ldtr;
-	case SEG_TR: return &save->tr;
-	case SEG_GDTR: return &save->gdtr;
-	default: return &save->idtr;
-	}
+	return (struct vmcb_segment *)((u8 *)s->vmcb + segment_offset[seg]);
 }
 
 /* The VMCS keeps AVL, L, D/B and G four bits higher: a descriptor's limit bits lie between. */
@@ -175,4 +173,13 @@ void svm_set_seg(struct vcpu *v, enum segment_name seg, const struct segment *in
 		s->vmcb->save.cpl = (in->attr & SEG_ATTR_DPL) >> SEG_ATTR_DPL_SHIFT;
 	if (seg == SEG_CS)
 		s->entry_work |= SVM_ENTRY_CHECK;
+}
+
+bool svm_skip(struct vcpu *v, u64 next_rip)
+{
+	struct vmcb *vmcb = ((struct svm_vcpu *)v->vendor)->vmcb;
+
+	vmcb->save.rip = next_rip;
+	vmcb->control.int_state &= ~VMCB_INTERRUPT_SHADOW;
+	return vmcb->save.rflags & RFLAGS_TF;
 }

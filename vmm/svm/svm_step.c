@@ -14,7 +14,6 @@
 #define REX_MASK 0xf0
 #define REX 0x40
 #define TF_BYTE 1 /* RFLAGS.TF is bit 0 of the second byte */
-#define DR6_B0_B3 0xfull
 
 static bool byte_is_prefix(u8 b, bool long_mode)
 {
