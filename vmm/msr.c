@@ -19,7 +19,7 @@
 #define MISC_ENABLE_FAST_STRINGS BIT(0)
 #define MISC_ENABLE_BTS_UNAVAILABLE BIT(11)
 #define MISC_ENABLE_PEBS_UNAVAILABLE BIT(12)
-#define DEBUGCTL_VALID MASK(1, 0) /* LBR (reads back, records nothing) and BTF */
+#define DEBUGCTL_VALID (BIT(0) | DEBUGCTL_BTF) /* LBR reads back and records nothing */
 
 /* MSRs that are registers of the vCPU, held by the back end. */
 static int msr_register(u32 msr)

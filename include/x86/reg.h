@@ -47,9 +47,12 @@ struct segment {
 #define SEG_ATTR_G 0x8000
 #define SEG_ATTR_UNUSABLE 0x10000
 
+#define DR6_B0_B3 0xfull
+#define DR6_BD BIT(13)
 #define DR6_BS BIT(14)
 #define DR6_RESET 0xffff0ff0ull
 #define DR7_RESET 0x400ull
+#define DR7_GD BIT(13)
 
 #define CR0_PE BIT(0)
 #define CR0_MP BIT(1)

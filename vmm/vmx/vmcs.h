@@ -200,6 +200,7 @@
 #define INTR_INFO_TYPE MASK(10, 8)
 #define INTR_INFO_TYPE_SHIFT 8
 #define INTR_INFO_ERROR_VALID BIT(11)
+#define INTR_INFO_NMI_UNBLOCKED BIT(12) /* of an exit: by an IRET that then faulted */
 #define INTR_INFO_VALID BIT(31)
 enum {
 	INTR_TYPE_EXTERNAL = 0,

@@ -29,13 +29,20 @@ struct vmx_vcpu {
 	u32 cpu_controls;    /* VMCS_PROCESSOR_BASED_CONTROLS as written */
 	u64 star, lstar, cstar, sfmask, kernel_gs_base; /* while not loaded */
 	u64 cr2;             /* while not loaded */
-	u64 dr[4], dr6;      /* while not loaded, or not in use */
+	u64 dr6;             /* while not loaded; a #DB sets it, whether the guest has looked at it or not */
+	u64 dr[4];           /* while not loaded, or not in use */
 	bool dr_in_use;
 };
 
 struct vmx_partition {
 	hpa_t io_bitmap_a, io_bitmap_b, msr_bitmap;
 };
+
+/*
+ * A guest can make #AC or #DB raise itself for ever in its own delivery, where no interrupt gets through
+ * (CVE-2015-5307, CVE-2015-8104): each must exit. A machine check is the host's business.
+ */
+#define VMX_EXCEPTIONS_ALWAYS (BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC))
 
 static inline struct vmx_vcpu *vmx_of(const struct vcpu *v)
 {
@@ -81,6 +88,7 @@ void vmx_write_host_state(struct cpu *cpu);
 /* vmx_regs.c */
 u64 vmx_get_reg(struct vcpu *v, unsigned reg);
 void vmx_set_reg(struct vcpu *v, unsigned reg, u64 value);
+bool vmx_skip(struct vcpu *v, u64 next_rip);
 void vmx_get_seg(struct vcpu *v, enum segment_name seg, struct segment *s);
 void vmx_set_seg(struct vcpu *v, enum segment_name seg, const struct segment *s);
 /* vmx_event.c */

@@ -3,19 +3,63 @@
 #include "kernel/log.h"
 #include "vmm/partition.h"
 #include "vmm/vmx/vmx.h"
+#include "x86/msr.h"
+
+/* The exit came in an IRET that had unblocked NMIs already: it will run again (SDM 3C 27.2.3). */
+static void block_nmi_again(const struct vm_exit *e)
+{
+	if (e->in_flight.kind == EVENT_NONE)
+		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
+			   vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_BY_NMI);
+}
+
+/*
+ * What an intercepted #DB leaves undone: DR6 and DR7 (SDM 3C 27.1), the step over INT1, whose handler
+ * returns behind it, and a bit that VM entry wants with TF in an interrupt shadow (SDM 3C 26.3.1.5).
+ */
+static void complete_debug_exception(struct vcpu *v, bool int1)
+{
+	u64 shadow = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+	bool steps = vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF;
+
+	if (int1) {
+		vmcs_write(VMCS_GUEST_RIP,
+			   vmcs_read(VMCS_GUEST_RIP) + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH));
+		return;
+	}
+	vmx_set_reg(v, REG_DR6, (vmx_get_reg(v, REG_DR6) & ~DR6_B0_B3) |
+				(vmcs_read(VMCS_EXIT_QUALIFICATION) & (DR6_B0_B3 | DR6_BD | DR6_BS)));
+	vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
+	if (shadow && steps && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+		vmcs_write(VMCS_GUEST_PENDING_DEBUG, vmcs_read(VMCS_GUEST_PENDING_DEBUG) | DR6_BS);
+}
+
+/* The host's own NMI or machine check: deliver it as if it had come now. */
+static bool take_host_event(unsigned type, u8 vector)
+{
+	if (type == INTR_TYPE_NMI)
+		__asm__ volatile("int $2"); /* its IRET unblocks NMIs */
+	else if (vector == VEC_MC)
+		__asm__ volatile("int $18");
+	else
+		return false;
+	return true;
+}
 
 static void decode_exception(struct vcpu *v, struct vm_exit *e)
 {
 	u64 info = vmcs_read(VMCS_EXIT_INTERRUPTION_INFO);
+	unsigned type = (info & INTR_INFO_TYPE) >> INTR_INFO_TYPE_SHIFT;
 
-	(void)v;
-	if ((info & INTR_INFO_TYPE) >> INTR_INFO_TYPE_SHIFT == INTR_TYPE_NMI) {
-		/* The host's own NMI: deliver it as if it had come now; its IRET unblocks NMIs. */
+	e->u.exception.vector = info & INTR_INFO_VECTOR;
+	if (take_host_event(type, e->u.exception.vector)) {
 		e->reason = VM_EXIT_HOST_INTERRUPT;
-		__asm__ volatile("int $2");
 		return;
 	}
-	e->u.exception.vector = info & INTR_INFO_VECTOR;
+	if (info & INTR_INFO_NMI_UNBLOCKED)
+		block_nmi_again(e);
+	if (e->u.exception.vector == VEC_DB)
+		complete_debug_exception(v, type == INTR_TYPE_PRIVILEGED_SOFT_EXCEPTION);
 	e->u.exception.has_error = info & INTR_INFO_ERROR_VALID;
 	e->u.exception.error = 0;
 	if (e->u.exception.has_error)
@@ -124,10 +168,8 @@ static void decode_ept_violation(struct vcpu *v, struct vm_exit *e)
 	e->u.fault.gva_valid = q & EPT_VIOLATION_LINEAR_VALID;
 	e->u.fault.gva = e->u.fault.gva_valid ? vmcs_read(VMCS_GUEST_LINEAR_ADDRESS) : 0;
 	e->u.fault.walk = e->u.fault.gva_valid && !(q & EPT_VIOLATION_FINAL);
-	/* The fault came in an IRET that had unblocked NMIs already (SDM 3C 27.2.3). */
-	if ((q & EPT_VIOLATION_NMI_UNBLOCKED) && e->in_flight.kind == EVENT_NONE)
-		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
-			   vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_BY_NMI);
+	if (q & EPT_VIOLATION_NMI_UNBLOCKED)
+		block_nmi_again(e);
 }
 
 static const struct exit_rule {

@@ -37,12 +37,11 @@ static u64 masked_read(size_t real, size_t mask_field, size_t shadow)
 	return (vmcs_read(real) & ~mask) | (vmcs_read(shadow) & mask);
 }
 
-static u64 read_dr6(struct vcpu *v)
+static u64 read_dr6(void)
 {
-	u64 value = vmx_of(v)->dr6;
+	u64 value;
 
-	if (vmx_of(v)->dr_in_use)
-		__asm__ volatile("mov %%dr6, %0" : "=r"(value));
+	__asm__ volatile("mov %%dr6, %0" : "=r"(value));
 	return value;
 }
 
@@ -59,7 +58,7 @@ u64 vmx_get_reg(struct vcpu *v, unsigned reg)
 	case REG_CR4: return masked_read(VMCS_GUEST_CR4, VMCS_CR4_MASK, VMCS_CR4_READ_SHADOW);
 	case REG_CR2:
 		return x86_read_cr2();
-	case REG_DR6: return read_dr6(v);
+	case REG_DR6: return read_dr6();
 	case REG_INTR_SHADOW:
 		value = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
 		return (value & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)) != 0;
@@ -113,11 +112,9 @@ static void write_efer(u64 value)
 	vmcs_write(VMCS_GUEST_EFER, value);
 }
 
-static void write_dr6(struct vcpu *v, u64 value)
+static void write_dr6(u64 value)
 {
-	vmx_of(v)->dr6 = value;
-	if (vmx_of(v)->dr_in_use)
-		__asm__ volatile("mov %0, %%dr6" : : "r"(value));
+	__asm__ volatile("mov %0, %%dr6" : : "r"(value));
 }
 
 static void write_shadow(bool on)
@@ -138,7 +135,7 @@ void vmx_set_reg(struct vcpu *v, unsigned reg, u64 value)
 	case REG_CR4: write_cr4(v, value); return;
 	case REG_EFER: write_efer(value); return;
 	case REG_CR2: x86_write_cr2(value); return;
-	case REG_DR6: write_dr6(v, value); return;
+	case REG_DR6: write_dr6(value); return;
 	case REG_INTR_SHADOW: write_shadow(value); return;
 	}
 	if (reg_field[reg])
@@ -149,6 +146,14 @@ void vmx_set_reg(struct vcpu *v, unsigned reg, u64 value)
 		v->gpr[reg] = value;
 	if (reg == REG_CR3)
 		load_pdptes(v);
+}
+
+bool vmx_skip(struct vcpu *v, u64 next_rip)
+{
+	(void)v;
+	vmcs_write(VMCS_GUEST_RIP, next_rip);
+	write_shadow(false);
+	return vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF;
 }
 
 void vmx_get_seg(struct vcpu *v, enum segment_name seg, struct segment *s)

@@ -5,6 +5,8 @@
 #include "error.h"
 #include "kernel/selftest.h"
 #include "lib/string.h"
+#include "vmm/exits.h"
+#include "vmm/partition.h"
 #include "vmm/testvcpu.h"
 #include "vmm/vmx/vmx.h"
 #include "vmm/vmx/vmx_selftest.h"
@@ -156,6 +158,42 @@ static int bad_fields(struct selftest *t, struct vcpu *v)
 	return SELFTEST_OK;
 }
 
+/* Sets IVT[1], steps over a NOP with TF; the handler looks at DR6 as the first instruction that does. */
+static const u8 code_step[] = {
+	0xc7, 0x06, 0x04, 0x00, 0x00, 0x11, /* mov word [4], 1100h */
+	0xc7, 0x06, 0x06, 0x00, 0x00, 0x00, /* mov word [6], 0 */
+	0x9c, 0x58, 0x80, 0xcc, 0x01, 0x50, /* pushf; pop ax; or ah, 1; push ax */
+	0x9d, 0x90, 0xf4,		    /* popf; nop; hlt */
+};
+static const u8 code_step_handler[] = { 0x0f, 0x21, 0xf3, 0xf4 }; /* mov ebx, dr6; hlt */
+#define STEP_HANDLER 0x1100u
+
+/* An intercepted #DB has set no DR6: we must, also for a guest that has not touched one before. */
+static int debug_exception(struct selftest *t, struct vcpu *v)
+{
+	struct vm_exit *exit = &v->exit;
+	unsigned exceptions = 0;
+
+	SELFTEST_EXPECT(t, gmem_write(&v->partition->space, TEST_CODE, code_step, sizeof(code_step)) == 0);
+	SELFTEST_EXPECT(t, gmem_write(&v->partition->space, STEP_HANDLER, code_step_handler,
+				      sizeof(code_step_handler)) == 0);
+	for (unsigned i = 0; i < 16; i++) {
+		event_prepare(v);
+		SELFTEST_EXPECT(t, vmx_run(v, exit) == 0);
+		v->events.injected = false;
+		if (exit->reason == VM_EXIT_HLT)
+			break;
+		if (exit->reason == VM_EXIT_EXCEPTION) {
+			exceptions++;
+			SELFTEST_EXPECT(t, exit_handle(v, exit) == EXIT_RESUME);
+		}
+	}
+	SELFTEST_EXPECT(t, exceptions == 1);
+	SELFTEST_EXPECT(t, exit->reason == VM_EXIT_HLT && exit->rip == STEP_HANDLER + 3);
+	SELFTEST_EXPECT(t, (v->gpr[REG_RBX] & (DR6_BS | DR6_BD | DR6_B0_B3)) == DR6_BS);
+	return SELFTEST_OK;
+}
+
 #define CASE(fn)                                      \
 	static int test_##fn(struct selftest *t)      \
 	{                                             \
@@ -169,6 +207,7 @@ CASE(bad_host_state)
 CASE(no_current_vmcs)
 CASE(bad_guest_state)
 CASE(bad_fields)
+CASE(debug_exception)
 
 static const struct selftest_case cases[] = {
 	{ "vmx: a good entry gives 0 after the exit", test_good_entry },
@@ -179,6 +218,7 @@ static const struct selftest_case cases[] = {
 	{ "vmx: no current VMCS gives 2", test_no_current_vmcs },
 	{ "vmx: bad guest state is exit reason 33, and named", test_bad_guest_state },
 	{ "vmx: VMREAD, VMPTRLD and VMCLEAR with bad operands give 1", test_bad_fields },
+	{ "vmx: a #DB exits, and shows its reason in DR6", test_debug_exception },
 };
 
 void vmx_selftest_register(void)

@@ -94,7 +94,7 @@ static void write_controls(struct vcpu *v)
 	vmcs_write(VMCS_IO_BITMAP_A, p->io_bitmap_a);
 	vmcs_write(VMCS_IO_BITMAP_B, p->io_bitmap_b);
 	vmcs_write(VMCS_MSR_BITMAP, p->msr_bitmap);
-	vmcs_write(VMCS_EXCEPTION_BITMAP, 0);
+	vmcs_write(VMCS_EXCEPTION_BITMAP, VMX_EXCEPTIONS_ALWAYS);
 	vmcs_write(VMCS_PAGE_FAULT_ERROR_MASK, 0);
 	vmcs_write(VMCS_PAGE_FAULT_ERROR_MATCH, 0);
 	vmcs_write(VMCS_CR3_TARGET_COUNT, 0);
@@ -158,7 +158,6 @@ static void debug_registers_load(const struct vmx_vcpu *x)
 	__asm__ volatile("mov %0, %%dr1" : : "r"(x->dr[1]));
 	__asm__ volatile("mov %0, %%dr2" : : "r"(x->dr[2]));
 	__asm__ volatile("mov %0, %%dr3" : : "r"(x->dr[3]));
-	__asm__ volatile("mov %0, %%dr6" : : "r"(x->dr6));
 }
 
 static void debug_registers_save(struct vmx_vcpu *x)
@@ -167,10 +166,9 @@ static void debug_registers_save(struct vmx_vcpu *x)
 	__asm__ volatile("mov %%dr1, %0" : "=r"(x->dr[1]));
 	__asm__ volatile("mov %%dr2, %0" : "=r"(x->dr[2]));
 	__asm__ volatile("mov %%dr3, %0" : "=r"(x->dr[3]));
-	__asm__ volatile("mov %%dr6, %0" : "=r"(x->dr6));
 }
 
-/* The guest's first MOV DR: from now on the registers in the processor are its own while it is loaded. */
+/* The guest's first MOV DR: from now on DR0 to DR3 in the processor are its own while it is loaded. */
 void vmx_own_debug_registers(struct vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_of(v);
@@ -200,6 +198,7 @@ void vmx_load(struct vcpu *v)
 	if (vmx_caps.cpu2 & CPU2_ENABLE_RDTSCP)
 		x86_wrmsr(MSR_TSC_AUX, v->tsc_aux);
 	x86_write_cr2(x->cr2);
+	vmx_set_reg(v, REG_DR6, x->dr6);
 	if (x->dr_in_use)
 		debug_registers_load(x);
 	vfpu_load(v);
@@ -213,6 +212,7 @@ void vmx_put(struct vcpu *v)
 	vfpu_put(v);
 	if (x->dr_in_use)
 		debug_registers_save(x);
+	x->dr6 = vmx_get_reg(v, REG_DR6);
 	x->cr2 = x86_read_cr2();
 	x->star = x86_rdmsr(MSR_STAR);
 	x->lstar = x86_rdmsr(MSR_LSTAR);
@@ -234,7 +234,7 @@ void vmx_trap_msr(struct vcpu *v, u32 msr, enum msr_trap trap)
 void vmx_trap_exception(struct vcpu *v, u32 mask)
 {
 	(void)v;
-	vmcs_write(VMCS_EXCEPTION_BITMAP, mask);
+	vmcs_write(VMCS_EXCEPTION_BITMAP, mask | VMX_EXCEPTIONS_ALWAYS);
 }
 
 void vmx_set_tsc_offset(struct vcpu *v, u64 offset)
