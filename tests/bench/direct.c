@@ -46,12 +46,15 @@ static union {
 	u8 bytes[4096];
 } page __attribute__((aligned(4096)));
 
-static const struct mb2_tag_module *module[2];
+static struct file {
+	u32 start, size;
+} module[2];	    /* copies: the tags may lie where the files go */
 static u64 ram_end; /* of the memory from 1 MiB on */
 
 static void read_map(const struct mb2_tag_mmap *map)
 {
-	const struct mb2_mmap *e = map->entry, *end = (const void *)((const u8 *)map + map->tag.size);
+	const struct mb2_mmap *e = map->entry,
+			      *end = (const void *)((const u8 *)map + map->tag.size);
 	struct zero_page *z = &page.fields;
 
 	for (; e < end && z->e820_entries < E820_MAX; e++) {
@@ -63,6 +66,12 @@ static void read_map(const struct mb2_tag_mmap *map)
 	}
 }
 
+static void read_module(const struct mb2_tag_module *tag, struct file *f)
+{
+	f->start = tag->start;
+	f->size = tag->end - tag->start;
+}
+
 static void read_tags(const struct mb2_info *info)
 {
 	const struct mb2_tag *tag = (const void *)(info + 1);
@@ -72,54 +81,51 @@ static void read_tags(const struct mb2_info *info)
 		if (tag->type == MB2_TAG_MMAP)
 			read_map((const void *)tag);
 		if (tag->type == MB2_TAG_MODULE && modules < ARRAY_SIZE(module))
-			module[modules++] = (const void *)tag;
+			read_module((const void *)tag, &module[modules++]);
 	}
 }
 
-/* Away from where the kernel goes, before that is moved: modules lie low. */
-static void place_initrd(u32 start, u32 size)
+static void fill_header(const struct zero_page *header)
 {
 	struct zero_page *z = &page.fields;
 
-	z->ramdisk_size = size;
-	z->ramdisk_image = (u32)((ram_end - size) & ~(PAGE_SIZE - 1));
-	memmove(phys(z->ramdisk_image), phys(start), size);
-}
-
-static u64 place_kernel(u32 start, u32 size)
-{
-	struct zero_page *z = &page.fields;
-	const struct zero_page *header = phys(start);
-	u32 setup = (header->setup_sects + 1u) * SECTOR;
-	u32 header_size = 0x202u + header->jump - HDR_BEGIN;
-
-	memcpy(&z->setup_sects, &header->setup_sects, header_size);
+	memcpy(&z->setup_sects, &header->setup_sects, 0x202u + header->jump - HDR_BEGIN);
 	z->type_of_loader = LOADER_UNDEFINED;
 	z->cmd_line_ptr = (u32)(ulong)cmdline();
-	memmove(phys(z->pref_address), phys(start + setup), size - setup);
-	return z->pref_address;
+}
+
+/* As high as possible, as in a partition. */
+static void place_initrd(struct file f)
+{
+	struct zero_page *z = &page.fields;
+
+	z->ramdisk_size = f.size;
+	z->ramdisk_image = (u32)((ram_end - f.size) & ~(PAGE_SIZE - 1));
+	memmove(phys(z->ramdisk_image), phys(f.start), f.size);
+}
+
+static void place_kernel(struct file f)
+{
+	u32 setup = (page.fields.setup_sects + 1u) * SECTOR;
+
+	memmove(phys(page.fields.pref_address), phys(f.start + setup), f.size - setup);
 }
 
 void guest_main(u32 mb_magic, u32 mb_info)
 {
-	u32 vmlinuz[2], initrd[2];
-	u64 kernel;
+	struct file *kernel = &module[0], *initrd = &module[1];
 
-	if (mb_magic != MB2_MAGIC)
-		return;
-	read_tags(phys(mb_info));
-	if (!module[0] || !module[1] || !ram_end) {
+	if (mb_magic == MB2_MAGIC)
+		read_tags(phys(mb_info));
+	if (!kernel->size || !initrd->size || !ram_end) {
 		print("direct: no kernel, no initrd or no memory map\n");
 		return;
 	}
-	/* The tags themselves may lie where the files go. */
-	vmlinuz[0] = module[0]->start;
-	vmlinuz[1] = module[0]->end - module[0]->start;
-	initrd[0] = module[1]->start;
-	initrd[1] = module[1]->end - module[1]->start;
-	place_initrd(initrd[0], initrd[1]);
-	kernel = place_kernel(vmlinuz[0], vmlinuz[1]);
+	fill_header(phys(kernel->start));
+	/* GRUB puts modules low: they may lie where the kernel goes, so it is moved last. */
+	place_initrd(*initrd);
+	place_kernel(*kernel);
 	/* What this line takes is counted with Linux: nothing on QEMU, 0.01 % with Bochs's UART. */
 	print("direct: tsc %llu\n", rdtsc());
-	asm volatile("jmp *%0" : : "r"(kernel + ENTRY_64), "S"(&page) : "memory");
+	asm volatile("jmp *%0" : : "r"(page.fields.pref_address + ENTRY_64), "S"(&page) : "memory");
 }
