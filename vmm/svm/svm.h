@@ -12,36 +12,36 @@ struct vcpu;
 /* CPUID 8000_000A, as far as we use it. */
 struct svm_features {
 	u32 revision;
-	u32 asids;         /* 0 .. asids-1; 0 is the host's */
-	bool nrip;         /* #VMEXIT stores the next RIP of intercepted instructions */
+	u32 asids; /* 0 .. asids-1; 0 is the host's */
+	bool nrip; /* #VMEXIT stores the next RIP of intercepted instructions */
 	bool decode_assists;
 	bool flush_by_asid;
 	bool clean_bits;
-	bool rdtscp;       /* the guest can read TSC_AUX, which the VMCB does not hold */
-	hpa_t iopm_pa;     /* one I/O permission map for all: every port exits */
+	bool rdtscp;   /* the guest can read TSC_AUX, which the VMCB does not hold */
+	hpa_t iopm_pa; /* one I/O permission map for all: every port exits */
 };
 extern struct svm_features svm_features;
 
-#define SVM_IOPM_ORDER 2 /* 12 KiB and 3 bits, APM 2 15.10.1; frames come in powers of two */
+#define SVM_IOPM_ORDER 2  /* 12 KiB and 3 bits, APM 2 15.10.1; frames come in powers of two */
 #define SVM_MSRPM_ORDER 1 /* 8 KiB, APM 2 15.11 */
 #define SVM_MSRPM_SIZE (FRAME_SIZE << SVM_MSRPM_ORDER)
 
 /* To do before the next entry (svm_run.c). The hot path sees one word. */
-#define SVM_ENTRY_ASID BIT(0)   /* cached translations are void: take a new ASID */
-#define SVM_ENTRY_CHECK BIT(1)  /* software changed what VMRUN checks: see whether it will like it */
+#define SVM_ENTRY_ASID BIT(0)	/* cached translations are void: take a new ASID */
+#define SVM_ENTRY_CHECK BIT(1)	/* what VMRUN checks was changed: check it before */
 #define SVM_ENTRY_WINDOW BIT(2) /* an interrupt window is wanted; stays until it opens */
-#define SVM_ENTRY_VIRQ BIT(3)   /* deliver virq_vector by V_IRQ (quirk) */
-#define SVM_ENTRY_STEP BIT(4)   /* run one instruction only */
-#define SVM_ENTRY_NMI BIT(5)    /* an NMI window is wanted; stays until it is taken back */
-#define SVM_ENTRY_CR2 BIT(6)    /* the processor's CR2 is not the guest's (quirk) */
+#define SVM_ENTRY_VIRQ BIT(3)	/* deliver virq_vector by V_IRQ (quirk) */
+#define SVM_ENTRY_STEP BIT(4)	/* run one instruction only */
+#define SVM_ENTRY_NMI BIT(5)	/* an NMI window is wanted; stays until it is taken back */
+#define SVM_ENTRY_CR2 BIT(6)	/* the processor's CR2 is not the guest's (quirk) */
 
 /* To do after the exit. */
-#define SVM_EXITED_ONCE BIT(0)   /* clear the fields that were for one entry: EVENTINJ, TLB_CONTROL */
-#define SVM_EXITED_VIRQ BIT(1)   /* was the V_IRQ interrupt taken? */
-#define SVM_EXITED_STEP BIT(2)   /* TF was ours */
-#define SVM_EXITED_SHADOW BIT(3) /* the processor forgets a shadow that it has not used up (quirk) */
+#define SVM_EXITED_ONCE BIT(0)	 /* clear what was for one entry: EVENTINJ, TLB_CONTROL */
+#define SVM_EXITED_VIRQ BIT(1)	 /* was the V_IRQ interrupt taken? */
+#define SVM_EXITED_STEP BIT(2)	 /* TF was ours */
+#define SVM_EXITED_SHADOW BIT(3) /* the shadow may be lost (quirk) */
 #define SVM_EXITED_TRIPLE BIT(4) /* every exception was intercepted (quirk) */
-#define SVM_EXITED_IRET BIT(5)   /* the IRET that ends an NMI handler was about to run */
+#define SVM_EXITED_IRET BIT(5)	 /* the IRET that ends an NMI handler was about to run */
 
 struct svm_partition {
 	hpa_t msrpm_pa;
@@ -51,7 +51,7 @@ struct svm_partition {
 struct svm_vcpu {
 	struct vmcb *vmcb;
 	hpa_t vmcb_pa;
-	hpa_t host_vmcb_pa;  /* of the CPU it is loaded on: VMLOAD's part of the host */
+	hpa_t host_vmcb_pa; /* of the CPU it is loaded on: VMLOAD's part of the host */
 	u32 entry_work, exit_work;
 
 	/* Translations: valid for this CPU, ASID generation and version of the nested tables. */
@@ -60,17 +60,17 @@ struct svm_vcpu {
 	struct cpu *cpu;
 	u64 asid_generation;
 
-	u64 cr0_hidden;      /* CD and NW as the guest wrote them; the real ones stay clear */
-	u32 exceptions;      /* intercepted: asked for by trap_exception() */
+	u64 cr0_hidden; /* CD and NW as the guest wrote them; the real ones stay clear */
+	u32 exceptions; /* intercepted: asked for by trap_exception() */
 	u8 virq_vector, injected_vector;
-	bool single_step;    /* asked for by single_step() */
-	bool step_for_window;/* a step that only leads out of an interrupt shadow or an NMI handler */
-	bool step_tf;        /* the guest's own TF during a step */
-	u64 step_dr6;        /* DR6 before it */
-	u8 step_opcode;      /* of the instruction that is stepped over */
+	bool single_step;     /* asked for by single_step() */
+	bool step_for_window; /* only to leave a shadow or an NMI handler */
+	bool step_tf;	      /* the guest's own TF during a step */
+	u64 step_dr6;	      /* DR6 before it */
+	u8 step_opcode;	      /* of the instruction that is stepped over */
 	u64 entry_rip, entry_rsp, iret_rip;
-	bool nmi_blocked;    /* from the injection of an NMI to the IRET of its handler */
-	bool dr_loaded;      /* DR0-3 are the guest's while it is loaded; before that every access exits */
+	bool nmi_blocked; /* from the injection of an NMI to the IRET of its handler */
+	bool dr_loaded;	  /* DR0-3 are the guest's; before its first access they are not */
 	u64 dr[4];
 	const char *suspect; /* what svm_check_vmcb() did not like before the last entry */
 	bool suspect_ours;   /* ... and it is a control of ours */
@@ -80,7 +80,7 @@ struct svm_vcpu {
 int svm_run(struct vcpu *v, struct vm_exit *exit);
 
 /* svm_entry.c */
-void svm_prepare_entry(struct vcpu *v, struct svm_vcpu *s);
+struct svm_vcpu *svm_prepare_entry(struct vcpu *v); /* returns v->vendor, for the caller's sake */
 void svm_finish_exit(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
 void svm_flush(struct vcpu *v);
 

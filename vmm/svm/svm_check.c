@@ -1,7 +1,7 @@
 /*
- * VMRUN answers a VMCB that it does not like with VMEXIT_INVALID and not a word more. These are the rules
- * of APM 2 15.5.1, so that we can say which was broken. Called before the entry, because some engines
- * have overwritten the state when the refusal comes back.
+ * VMRUN answers a VMCB that it does not like with VMEXIT_INVALID and not a word more. These are the
+ * rules of APM 2 15.5.1, so that we can say which was broken. Called before the entry, because some
+ * engines have overwritten the state when the refusal comes back.
  */
 #include "kernel/cpu.h"
 #include "mm/frame.h"
@@ -9,7 +9,7 @@
 #include "vmm/svm/svm.h"
 #include "x86/reg.h"
 
-#define EFER_DEFINED                                                                             \
+#define EFER_DEFINED \
 	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME | EFER_LMSLE | EFER_FFXSR | EFER_TCE)
 #define EFER_LMSLE BIT(13)
 #define EFER_TCE BIT(15)
@@ -55,7 +55,8 @@ static const char *check_registers(const struct vmcb_save *save)
 	if (save->dr7 & HIGH_HALF)
 		return "DR7 has bits 63:32 set";
 	/* A type of 2 or 3 has bit 1 and not bit 2. */
-	if ((save->g_pat & PAT_BITS_RESERVED) || (save->g_pat & PAT_BIT_1 & ~((save->g_pat & PAT_BIT_2) >> 1)))
+	if ((save->g_pat & PAT_BITS_RESERVED) ||
+	    (save->g_pat & PAT_BIT_1 & ~((save->g_pat & PAT_BIT_2) >> 1)))
 		return "G_PAT holds an undefined memory type";
 	return NULL;
 }

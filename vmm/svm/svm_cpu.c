@@ -62,7 +62,7 @@ static int svm_probe(void)
 	if (!cpu_features.amd_like || x86_cpuid(CPUID_EXTENDED, 0).eax < CPUID_SVM)
 		return -ENODEV; /* another vendor: nothing to say */
 	if (svm_disabled_by_firmware()) {
-		log_error("svm: the processor has SVM, but the firmware disabled it (VM_CR.SVMDIS)");
+		log_error("svm: disabled by the firmware (VM_CR.SVMDIS)");
 		return -ENODEV;
 	}
 	r = x86_cpuid(CPUID_SVM, 0);
@@ -121,9 +121,9 @@ static int svm_cpu_enable(void)
 	memset(phys_to_virt(save), 0, FRAME_SIZE);
 	memset(phys_to_virt(host), 0, FRAME_SIZE);
 	x86_wrmsr(MSR_AMD_VM_HSAVE_PA, save);
-	/* Our FS, GS, TR, LDTR and syscall MSRs never change from here on: one VMSAVE serves for ever. */
+	/* Our FS, GS, TR, LDTR and syscall MSRs never change again: one VMSAVE will do. */
 	__svm_vmsave(host);
-	/* The first vCPU to run finds no ASID left, and so begins generation 1 with a flush of all. */
+	/* The first vCPU finds no ASID left, so it begins generation 1 with a flush of all. */
 	cpu->svm_next_asid = svm_features.asids;
 	cpu->svm_asid_generation = 0;
 	return 0;

@@ -35,7 +35,8 @@ static bool lmsw_operand(struct vcpu *v, const struct insn *insn, u64 *value)
 		*value = (u16)svm_get_reg(v, insn->src.reg);
 		return true;
 	}
-	if (guest_linear(v, insn->segment, operand_offset(v, insn), sizeof(word), ACCESS_READ, &gva) != 0 ||
+	if (guest_linear(v, insn->segment, operand_offset(v, insn), sizeof(word), ACCESS_READ,
+			 &gva) != 0 ||
 	    guest_read(v, gva, &word, sizeof(word), ACCESS_READ) != 0)
 		return false;
 	*value = word;
@@ -50,24 +51,19 @@ static bool decode_cr_insn(struct vcpu *v, const struct insn *insn, struct vm_ex
 	case OP_MOV_CR:
 		exit->u.cr.gpr = exit->u.cr.op == CR_READ ? insn->dst.reg : insn->src.reg;
 		return true;
-	case OP_CLTS:
-		exit->u.cr.op = CR_CLTS;
-		return true;
-	case OP_LMSW:
-		exit->u.cr.op = CR_LMSW;
-		return lmsw_operand(v, insn, &exit->u.cr.value);
+	case OP_CLTS: exit->u.cr.op = CR_CLTS; return true;
+	case OP_LMSW: exit->u.cr.op = CR_LMSW; return lmsw_operand(v, insn, &exit->u.cr.value);
 	case OP_SMSW:
 		exit->u.cr.op = CR_SMSW;
 		exit->u.cr.gpr = insn->dst.reg;
 		return insn->dst.kind == OPERAND_REG;
-	default:
-		return false;
+	default: return false;
 	}
 }
 
 /*
- * Another vCPU may have changed the bytes since the exit. Then the guest just runs on: it executes what
- * is there now.
+ * Another vCPU may have changed the bytes since the exit. Then the guest just runs on: it executes
+ * what is there now.
  */
 static void decode_cr_bytes(struct vcpu *v, struct vm_exit *exit)
 {
@@ -75,7 +71,8 @@ static void decode_cr_bytes(struct vcpu *v, struct vm_exit *exit)
 	u8 bytes[INSN_MAX];
 	unsigned n = guest_fetch(v, bytes, sizeof(bytes));
 
-	if (insn_decode(&insn, bytes, n, guest_code_bits(v)) != 0 || !decode_cr_insn(v, &insn, exit))
+	if (insn_decode(&insn, bytes, n, guest_code_bits(v)) != 0 ||
+	    !decode_cr_insn(v, &insn, exit))
 		exit->reason = VM_EXIT_HOST_INTERRUPT;
 }
 

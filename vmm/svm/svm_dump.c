@@ -9,9 +9,9 @@ static const char *const exit_names[SVM_EXIT_DENSE] = {
 	[SVM_EXIT_CR0_WRITE] = "CR0_WRITE",
 	[SVM_EXIT_CR0_WRITE + 4] = "CR4_WRITE",
 	[SVM_EXIT_CR0_WRITE + 8] = "CR8_WRITE",
-	[SVM_EXIT_DR0_READ ... SVM_EXIT_DR15_READ] = "DR_READ",
-	[SVM_EXIT_DR0_WRITE ... SVM_EXIT_DR15_WRITE] = "DR_WRITE",
-	[SVM_EXIT_EXCP0 ... SVM_EXIT_EXCP31] = "EXCP",
+	[SVM_EXIT_DR0_READ... SVM_EXIT_DR15_READ] = "DR_READ",
+	[SVM_EXIT_DR0_WRITE... SVM_EXIT_DR15_WRITE] = "DR_WRITE",
+	[SVM_EXIT_EXCP0... SVM_EXIT_EXCP31] = "EXCP",
 	[SVM_EXIT_INTR] = "INTR",
 	[SVM_EXIT_NMI] = "NMI",
 	[SVM_EXIT_SMI] = "SMI",
@@ -74,21 +74,23 @@ typedef void print_fn(const char *fmt, ...) PRINTF(1, 2);
 
 static void dump_segment(print_fn *print, const char *name, const struct vmcb_segment *seg)
 {
-	print("  %-5s %04x base %016lx limit %08x attr %03x", name, seg->selector, seg->base, seg->limit,
-	      seg->attr);
+	print("  %-5s %04x base %016lx limit %08x attr %03x", name, seg->selector, seg->base,
+	      seg->limit, seg->attr);
 }
 
 static void dump_control(print_fn *print, const struct vmcb_control *c)
 {
 	print("  intercepts: CR %04x/%04x DR %04x/%04x exceptions %08x vectors %08x %08x %08x",
-	      c->intercept_cr_read, c->intercept_cr_write, c->intercept_dr_read, c->intercept_dr_write,
-	      c->intercept_exceptions, c->intercept3, c->intercept4, c->intercept5);
+	      c->intercept_cr_read, c->intercept_cr_write, c->intercept_dr_read,
+	      c->intercept_dr_write, c->intercept_exceptions, c->intercept3, c->intercept4,
+	      c->intercept5);
 	print("  IOPM %lx MSRPM %lx nCR3 %lx NP %lx ASID %u TLB_CONTROL %u", c->iopm_base_pa,
 	      c->msrpm_base_pa, c->ncr3, c->np_control, c->guest_asid, c->tlb_control);
 	print("  TSC_OFFSET %lx INT_CTL %lx INT_STATE %lx EVENTINJ %lx", c->tsc_offset, c->int_ctl,
 	      c->int_state, c->event_inj);
-	print("  EXITCODE %lx (%s) EXITINFO1 %lx EXITINFO2 %lx EXITINTINFO %lx nRIP %lx", c->exit_code,
-	      svm_exit_name(c->exit_code), c->exit_info_1, c->exit_info_2, c->exit_int_info, c->nrip);
+	print("  EXITCODE %lx (%s) EXITINFO1 %lx EXITINFO2 %lx EXITINTINFO %lx nRIP %lx",
+	      c->exit_code, svm_exit_name(c->exit_code), c->exit_info_1, c->exit_info_2,
+	      c->exit_int_info, c->nrip);
 }
 
 static void dump_save(print_fn *print, const struct vmcb_save *save)
@@ -103,12 +105,12 @@ static void dump_save(print_fn *print, const struct vmcb_save *save)
 	dump_segment(print, "LDTR", &save->ldtr);
 	dump_segment(print, "IDTR", &save->idtr);
 	dump_segment(print, "TR", &save->tr);
-	print("  CPL %u RIP %lx RSP %lx RAX %lx RFLAGS %lx", save->cpl, save->rip, save->rsp, save->rax,
-	      save->rflags);
+	print("  CPL %u RIP %lx RSP %lx RAX %lx RFLAGS %lx", save->cpl, save->rip, save->rsp,
+	      save->rax, save->rflags);
 	print("  CR0 %lx CR2 %lx CR3 %lx CR4 %lx EFER %lx DR6 %lx DR7 %lx G_PAT %lx", save->cr0,
 	      save->cr2, save->cr3, save->cr4, save->efer, save->dr6, save->dr7, save->g_pat);
-	print("  STAR %lx LSTAR %lx CSTAR %lx SFMASK %lx KERNEL_GS_BASE %lx", save->star, save->lstar,
-	      save->cstar, save->sfmask, save->kernel_gs_base);
+	print("  STAR %lx LSTAR %lx CSTAR %lx SFMASK %lx KERNEL_GS_BASE %lx", save->star,
+	      save->lstar, save->cstar, save->sfmask, save->kernel_gs_base);
 	print("  SYSENTER CS %lx ESP %lx EIP %lx", save->sysenter_cs, save->sysenter_esp,
 	      save->sysenter_eip);
 }

@@ -10,8 +10,8 @@
 #define V_INTR_PRIO_MAX 15
 
 /*
- * An ASID tags what the TLB holds of this vCPU. To flush is to take an ASID that was never used; when
- * they have run out, the processor flushes all of them and the CPU begins a new generation.
+ * An ASID tags what the TLB holds of this vCPU. To flush is to take an ASID that was never used;
+ * when they have run out, the processor flushes all of them and the CPU begins a new generation.
  */
 static void svm_new_asid(struct svm_vcpu *s)
 {
@@ -43,8 +43,9 @@ static void svm_set_virq(struct vmcb_control *c, u8 vector)
 }
 
 /*
- * An exit after one instruction. Not together with an event: its frame would show our TF to the guest.
- * Then a physical interrupt that already waits makes the exit come right behind the delivery.
+ * An exit after one instruction. Not together with an event: its frame would show our TF to the
+ * guest. Then a physical interrupt that already waits makes the exit come right behind the
+ * delivery.
  */
 static void svm_exit_soon(struct svm_vcpu *s, u32 work)
 {
@@ -67,7 +68,8 @@ static void svm_open_nmi_window(struct svm_vcpu *s, u32 work)
 		svm_exit_soon(s, work);
 }
 
-/* A virtual interrupt that is intercepted: the exit comes when the guest could take one. APM 2 15.21.4 */
+/* A virtual interrupt that is intercepted: the exit comes when the guest could take one. APM
+ * 2 15.21.4 */
 static void svm_open_intr_window(struct svm_vcpu *s, u32 work)
 {
 	struct vmcb_control *c = &s->vmcb->control;
@@ -75,7 +77,7 @@ static void svm_open_intr_window(struct svm_vcpu *s, u32 work)
 	if (!s->nmi_blocked)
 		c->intercept3 &= ~VMCB_INTERCEPT_IRET;
 	if (work & SVM_ENTRY_VIRQ) {
-		/* V_IRQ carries the interrupt itself this time. Look again when its handler ends. */
+		/* V_IRQ carries the interrupt itself. Look again when its handler ends. */
 		c->intercept3 |= VMCB_INTERCEPT_IRET;
 		s->entry_work |= SVM_ENTRY_WINDOW;
 		return;
@@ -103,8 +105,9 @@ static void svm_deliver_virq(struct svm_vcpu *s)
 	s->exit_work |= SVM_EXITED_VIRQ;
 }
 
-void svm_prepare_entry(struct vcpu *v, struct svm_vcpu *s)
+struct svm_vcpu *svm_prepare_entry(struct vcpu *v)
 {
+	struct svm_vcpu *s = v->vendor;
 	u32 work = s->entry_work;
 
 	s->entry_work = 0; /* what has to be done again is put back */
@@ -128,15 +131,17 @@ void svm_prepare_entry(struct vcpu *v, struct svm_vcpu *s)
 	}
 	if (work & SVM_ENTRY_CHECK)
 		s->suspect = svm_check_vmcb(s->vmcb, &s->suspect_ours);
+	return s;
 }
 
-/* Taken, unless the exit came first: then nothing of the guest has moved, and it is still to deliver. */
+/* Taken, unless the exit came first: then nothing of the guest has moved, and it is still to
+ * deliver. */
 static void svm_finish_virq(struct svm_vcpu *s, struct vm_exit *exit)
 {
 	const struct vmcb_save *save = &s->vmcb->save;
 	bool unmoved = save->rip == s->entry_rip && save->rsp == s->entry_rsp;
-	bool cut_short = exit->in_flight.kind != EVENT_NONE &&
-			 exit->in_flight.vector == s->virq_vector;
+	bool cut_short =
+	    exit->in_flight.kind != EVENT_NONE && exit->in_flight.vector == s->virq_vector;
 
 	s->vmcb->control.int_ctl &= ~(VMCB_V_IRQ | VMCB_V_INTR_VECTOR_MASK);
 	if (cut_short || (exit->reason == VM_EXIT_HOST_INTERRUPT && unmoved))

@@ -1,4 +1,5 @@
-/* Delivering events to the guest, and asking for the moment when it can take one. APM 2 15.20, 15.21. */
+/* Delivering events to the guest, and asking for the moment when it can take one. APM
+ * 2 15.20, 15.21. */
 #include "vmm/svm/svm.h"
 #include "vmm/svm/svm_quirks.h"
 #include "vmm/vcpu.h"
@@ -21,12 +22,9 @@ bool svm_can_inject(struct vcpu *v, enum event_kind kind)
 	if (svm_event_pending(s))
 		return false;
 	switch (kind) {
-	case EVENT_INTR:
-		return (s->vmcb->save.rflags & RFLAGS_IF) && !shadow;
-	case EVENT_NMI:
-		return !s->nmi_blocked && !shadow;
-	default:
-		return true;
+	case EVENT_INTR: return (s->vmcb->save.rflags & RFLAGS_IF) && !shadow;
+	case EVENT_NMI: return !s->nmi_blocked && !shadow;
+	default: return true;
 	}
 }
 
@@ -41,7 +39,8 @@ static u64 svm_event_type(enum event_kind kind)
 	}
 }
 
-/* For these the handler returns behind the instruction, so that is where RIP must be. APM 2 15.20 */
+/* For these the handler returns behind the instruction, so that is where RIP must be. APM 2 15.20
+ */
 static void svm_pass_instruction(struct svm_vcpu *s, const struct event *e)
 {
 	if (e->kind != EVENT_SOFT_INTR && e->kind != EVENT_SOFT_EXCEPTION)
@@ -107,8 +106,9 @@ void svm_want_window(struct vcpu *v, enum event_kind kind, bool on)
 }
 
 /*
- * True when the exception that EXITINTINFO names is an old one: RIP is at an INT. If it is this INT that
- * raised the exception, it will raise it again. Only one that we injected here is surely meant.
+ * True when the exception that EXITINTINFO names is an old one: RIP is at an INT. If it is this INT
+ * that raised the exception, it will raise it again. Only one that we injected here is surely
+ * meant.
  */
 static bool svm_info_is_stale(struct vcpu *v, const struct svm_vcpu *s, u8 vector)
 {
@@ -124,8 +124,8 @@ static bool svm_info_is_stale(struct vcpu *v, const struct svm_vcpu *s, u8 vecto
 }
 
 /*
- * What was being delivered when the exit came. INT n, INT3 and INTO are left out: RIP still points at the
- * instruction, which will simply run again.
+ * What was being delivered when the exit came. INT n, INT3 and INTO are left out: RIP still points
+ * at the instruction, which will simply run again.
  */
 void svm_decode_in_flight(struct vcpu *v, struct svm_vcpu *s, struct event *e)
 {

@@ -1,13 +1,13 @@
 /*
- * From the processor's exit code to the neutral exit: one table, one short function for each code that
- * has something to tell. APM 2 15.9 to 15.14 and appendix C.
+ * From the processor's exit code to the neutral exit: one table, one short function for each code
+ * that has something to tell. APM 2 15.9 to 15.14 and appendix C.
  */
 #include "vmm/svm/svm.h"
 #include "vmm/vcpu.h"
 
 /* Exceptions that push an error code, APM 2 8.2. */
-#define VEC_WITH_ERROR                                                                            \
-	(BIT(VEC_DF) | BIT(VEC_TS) | BIT(VEC_NP) | BIT(VEC_SS) | BIT(VEC_GP) | BIT(VEC_PF) |       \
+#define VEC_WITH_ERROR                                                                       \
+	(BIT(VEC_DF) | BIT(VEC_TS) | BIT(VEC_NP) | BIT(VEC_SS) | BIT(VEC_GP) | BIT(VEC_PF) | \
 	 BIT(VEC_AC) | BIT(VEC_CP) | BIT(VEC_SX))
 
 #define TASK_SOURCE_IRET BIT(36) /* EXITINFO2, APM 2 15.14.1 */
@@ -96,8 +96,9 @@ static void decode_task_switch(struct vcpu *v, struct svm_vcpu *s, struct vm_exi
 
 	(void)v;
 	exit->u.task.selector = (u16)s->vmcb->control.exit_info_1;
-	exit->u.task.source = source & TASK_SOURCE_IRET ? TASK_FROM_IRET :
-			      source & TASK_SOURCE_JUMP ? TASK_FROM_JUMP : TASK_FROM_CALL;
+	exit->u.task.source = source & TASK_SOURCE_IRET	  ? TASK_FROM_IRET
+			      : source & TASK_SOURCE_JUMP ? TASK_FROM_JUMP
+							  : TASK_FROM_CALL;
 }
 
 static void decode_invlpg(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
@@ -106,20 +107,29 @@ static void decode_invlpg(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *ex
 	exit->u.invlpg.gva = s->vmcb->control.exit_info_1; /* with decode assists */
 }
 
-#define HOST { VM_EXIT_HOST_INTERRUPT, false, NULL }
-#define INSN(reason) { reason, true, NULL }
-#define NONE { VM_EXIT_UNKNOWN, false, NULL }
+#define HOST                                        \
+	{                                           \
+		VM_EXIT_HOST_INTERRUPT, false, NULL \
+	}
+#define INSN(reason)               \
+	{                          \
+		reason, true, NULL \
+	}
+#define NONE                                 \
+	{                                    \
+		VM_EXIT_UNKNOWN, false, NULL \
+	}
 
 const struct svm_exit_entry svm_exits[SVM_EXIT_DENSE] = {
-	[SVM_EXIT_CR0_READ ... SVM_EXIT_CR15_WRITE] = { VM_EXIT_CR, true, svm_decode_cr },
-	[SVM_EXIT_DR0_READ ... SVM_EXIT_DR15_WRITE] = { VM_EXIT_DR, true, decode_dr },
-	[SVM_EXIT_EXCP0 ... SVM_EXIT_EXCP31] = { VM_EXIT_EXCEPTION, false, decode_exception },
-	[SVM_EXIT_INTR ... SVM_EXIT_INIT] = HOST,
+	[SVM_EXIT_CR0_READ... SVM_EXIT_CR15_WRITE] = { VM_EXIT_CR, true, svm_decode_cr },
+	[SVM_EXIT_DR0_READ... SVM_EXIT_DR15_WRITE] = { VM_EXIT_DR, true, decode_dr },
+	[SVM_EXIT_EXCP0... SVM_EXIT_EXCP31] = { VM_EXIT_EXCEPTION, false, decode_exception },
+	[SVM_EXIT_INTR... SVM_EXIT_INIT] = HOST,
 	[SVM_EXIT_VINTR] = { VM_EXIT_INTR_WINDOW, false, decode_vintr },
 	[SVM_EXIT_CR0_SEL_WRITE] = { VM_EXIT_CR, true, svm_decode_cr },
-	[SVM_EXIT_IDTR_READ ... SVM_EXIT_RDTSC] = NONE,
+	[SVM_EXIT_IDTR_READ... SVM_EXIT_RDTSC] = NONE,
 	[SVM_EXIT_RDPMC] = INSN(VM_EXIT_RDPMC),
-	[SVM_EXIT_PUSHF ... SVM_EXIT_POPF] = NONE,
+	[SVM_EXIT_PUSHF... SVM_EXIT_POPF] = NONE,
 	[SVM_EXIT_CPUID] = INSN(VM_EXIT_CPUID),
 	[SVM_EXIT_RSM] = NONE,
 	[SVM_EXIT_IRET] = { VM_EXIT_HOST_INTERRUPT, false, decode_iret },
@@ -136,11 +146,11 @@ const struct svm_exit_entry svm_exits[SVM_EXIT_DENSE] = {
 	[SVM_EXIT_SHUTDOWN] = { VM_EXIT_TRIPLE_FAULT, false, NULL },
 	[SVM_EXIT_VMRUN] = INSN(VM_EXIT_UNDEFINED),
 	[SVM_EXIT_VMMCALL] = INSN(VM_EXIT_HYPERCALL),
-	[SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT] = INSN(VM_EXIT_UNDEFINED),
-	[SVM_EXIT_RDTSCP ... SVM_EXIT_ICEBP] = NONE,
+	[SVM_EXIT_VMLOAD... SVM_EXIT_SKINIT] = INSN(VM_EXIT_UNDEFINED),
+	[SVM_EXIT_RDTSCP... SVM_EXIT_ICEBP] = NONE,
 	[SVM_EXIT_WBINVD] = INSN(VM_EXIT_CACHE),
 	[SVM_EXIT_MONITOR] = INSN(VM_EXIT_MONITOR),
-	[SVM_EXIT_MWAIT ... SVM_EXIT_MWAIT_ARMED] = INSN(VM_EXIT_MWAIT),
+	[SVM_EXIT_MWAIT... SVM_EXIT_MWAIT_ARMED] = INSN(VM_EXIT_MWAIT),
 	[SVM_EXIT_XSETBV] = INSN(VM_EXIT_XSETBV),
 	[SVM_EXIT_RDPRU] = INSN(VM_EXIT_UNDEFINED),
 };

@@ -30,16 +30,16 @@ __svm_vmrun:
 	push r14
 	push r15
 
-	; Which registers? Those that this CPU's guest_gprs points to. GS would lead there, but after
-	; VMLOAD it is the guest's. GDTR is still ours, and our GDT lies in struct cpu.
+	; Which registers? Those that this CPU's guest_gprs points to. GS would lead there, but
+	; after VMLOAD it is the guest's. GDTR is still ours, and our GDT lies in struct cpu.
 	sub rsp, FRAME
 	sgdt [rsp + 6]          ; 2 bytes of limit, then the base, aligned by the 6
 	mov rax, [rsp + 8]
 	mov rax, [rax + CPU_GUEST_GPRS - CPU_TABLES_GDT]
 	mov [rsp], rax          ; where to put them after #VMEXIT: VMRUN preserves RSP
 
-	; VMRUN takes the VMCB's address in RAX. The guest's own RAX and RSP are in the VMCB, because
-	; the processor needs the registers RAX and RSP itself during the switch.
+	; VMRUN takes the VMCB's address in RAX. The guest's own RAX and RSP are in the VMCB,
+	; because the processor needs the registers RAX and RSP itself during the switch.
 	xchg rax, rdi
 	mov rcx, [rdi + GPR(RCX_)]
 	mov rdx, [rdi + GPR(RDX_)]
@@ -58,8 +58,8 @@ __svm_vmrun:
 
 	vmrun                   ; [rax]
 
-	; #VMEXIT continues here, with the host's RSP and RAX back and every other register the guest's.
-	; GIF is clear: nothing can interrupt us before the caller has loaded the host's GS.
+	; #VMEXIT continues here, with the host's RSP and RAX back and every other register the
+	; guest's. GIF is clear: nothing interrupts us before the caller has loaded the host's GS.
 	mov rax, [rsp]
 	mov [rax + GPR(RCX_)], rcx
 	mov [rax + GPR(RDX_)], rdx

@@ -1,4 +1,5 @@
-/* What moves when the scheduler switches vCPUs, and not at every exit: FPU, debug registers, TSC_AUX. */
+/* What moves when the scheduler switches vCPUs, and not at every exit: FPU, debug registers,
+ * TSC_AUX. */
 #include "kernel/cpu.h"
 #include "vmm/svm/svm.h"
 #include "vmm/svm/svm_quirks.h"
@@ -7,16 +8,16 @@
 #include "x86/insn.h"
 #include "x86/msr.h"
 
-#define DR_ACCESSORS(n)                                                         \
-	static u64 read_dr##n(void)                                             \
-	{                                                                       \
-		u64 value;                                                      \
-		__asm__ volatile("mov %%dr" #n ", %0" : "=r"(value));           \
-		return value;                                                   \
-	}                                                                       \
-	static void write_dr##n(u64 value)                                      \
-	{                                                                       \
-		__asm__ volatile("mov %0, %%dr" #n : : "r"(value));             \
+#define DR_ACCESSORS(n)                                               \
+	static u64 read_dr##n(void)                                   \
+	{                                                             \
+		u64 value;                                            \
+		__asm__ volatile("mov %%dr" #n ", %0" : "=r"(value)); \
+		return value;                                         \
+	}                                                             \
+	static void write_dr##n(u64 value)                            \
+	{                                                             \
+		__asm__ volatile("mov %0, %%dr" #n : : "r"(value));   \
 	}
 DR_ACCESSORS(0)
 DR_ACCESSORS(1)
@@ -40,8 +41,8 @@ static void svm_save_debug_registers(struct svm_vcpu *s)
 }
 
 /*
- * The guest touches a debug register for the first time: from now on they are its own. DR6 and DR7 are
- * in the VMCB; DR0 to DR3 move in load and put. The kernel uses none of them.
+ * The guest touches a debug register for the first time: from now on they are its own. DR6 and DR7
+ * are in the VMCB; DR0 to DR3 move in load and put. The kernel uses none of them.
  */
 void svm_use_debug_registers(struct svm_vcpu *s)
 {

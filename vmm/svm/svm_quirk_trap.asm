@@ -1,4 +1,4 @@
-; The #DB handler for the time around VMRUN on engines whose quirk is trap_follows_exit: see svm_quirks.h.
+; The #DB handler around VMRUN for engines with the quirk trap_follows_exit: see svm_quirks.h.
 
 section .text
 

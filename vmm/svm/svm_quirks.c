@@ -87,9 +87,9 @@ void svm_quirks_probe(void)
 }
 
 /*
- * On hardware a guest can make #AC or #DB raise itself for ever in microcode, where no interrupt gets
- * through (CVE-2015-5307, CVE-2015-8104): each must exit. A machine check is the host's business.
- * Emulators have no such loop, and Bochs loses DR6 when #DB is intercepted.
+ * On hardware a guest can make #AC or #DB raise itself for ever in microcode, where no interrupt
+ * gets through (CVE-2015-5307, CVE-2015-8104): each must exit. A machine check is the host's
+ * business. Emulators have no such loop, and Bochs loses DR6 when #DB is intercepted.
  */
 u32 svm_quirks_exceptions(void)
 {

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Where an emulated processor's SVM differs from the manual's. Each is off on processors that behave.
- * vmm/svm/svm_selftest.c shows some of them at work.
+ * Where an emulated processor's SVM differs from the manual's. Each is off on processors that
+ * behave. vmm/svm/svm_selftest.c shows some of them at work.
  *
  * One needs no switch: QEMU TCG does not intercept XSETBV, so a guest's XCR0 is read back from the
  * processor wherever it matters (vmm/vfpu.c, vmm/cpuid.c).
@@ -17,17 +17,17 @@ struct svm_quirks {
 	const char *engine; /* "QEMU TCG", "Bochs", or NULL */
 
 	/*
-	 * VMRUN with an interrupt shadow: QEMU TCG ignores the shadow and takes V_IRQ at once, Bochs
-	 * does not look at V_IRQ again once the shadow has passed. So no window is opened inside a
-	 * shadow; we step over the one instruction first.
+	 * VMRUN with an interrupt shadow: QEMU TCG ignores the shadow and takes V_IRQ at once,
+	 * Bochs does not look at V_IRQ again once the shadow has passed. So no window is opened
+	 * inside a shadow; we step over the one instruction first.
 	 */
 	bool no_window_in_shadow;
-	/* QEMU TCG: a shadow that VMRUN ignored is lost when the exit comes before an instruction. */
+	/* QEMU TCG: a shadow that VMRUN ignored is lost if the exit comes before an instruction. */
 	bool shadow_lost;
 	/*
-	 * QEMU TCG: EVENTINJ of an external interrupt leaves the vector in the emulator's own pending
-	 * exception; when its main loop is then interrupted by the host, it is delivered again (one in
-	 * about 50,000). V_IRQ takes another path, which is sound.
+	 * QEMU TCG: EVENTINJ of an external interrupt leaves the vector in the emulator's own
+	 * pending exception; when its main loop is then interrupted by the host, it is delivered
+	 * again (one in about 50,000). V_IRQ takes another path, which is sound.
 	 */
 	bool inject_by_virq;
 	/*
@@ -37,18 +37,19 @@ struct svm_quirks {
 	bool triple_fault_kills;
 	/*
 	 * Bochs: the trap that RFLAGS.TF has armed for an instruction is not dropped when that
-	 * instruction exits, and hits the host as #DB behind VMRUN, where GS is still the guest's. So
-	 * another IDT is loaded around VMRUN, which has a gate for #DB that does nothing.
+	 * instruction exits, and hits the host as #DB behind VMRUN, where GS is still the guest's.
+	 * So another IDT is loaded around VMRUN, which has a gate for #DB that does nothing.
 	 */
 	bool trap_follows_exit;
 	/*
-	 * Bochs: when the delivery of INT n is cut short, EXITINTINFO tells of the last exception that the
-	 * guest had, perhaps long ago.
+	 * Bochs: when the delivery of INT n is cut short, EXITINTINFO tells of the last exception
+	 * that the guest had, perhaps long ago.
 	 */
 	bool soft_int_info_stale;
 	/* Bochs: VMRUN does not load CR2. */
 	bool cr2_not_loaded;
-	/* QEMU TCG: the selective intercept of CR0 writes does not see bits 63:32, which must give #GP. */
+	/* QEMU TCG: the selective intercept of CR0 writes does not see bits 63:32, which must give
+	 * #GP. */
 	bool cr0_select_low_half;
 };
 extern struct svm_quirks svm_quirks;

@@ -1,4 +1,5 @@
-/* The registers of a vCPU that does not run: the VMCB holds them all, after VMSAVE at every exit. */
+/* The registers of a vCPU that does not run: the VMCB holds them all, after VMSAVE at every exit.
+ */
 #include "vmm/svm/svm.h"
 #include "vmm/svm/svm_quirks.h"
 #include "vmm/vcpu.h"
@@ -7,8 +8,8 @@
 #define CR0_HIDDEN (CR0_CD | CR0_NW)
 
 /*
- * Where each register lies in the VMCB, and what a write of it makes necessary before the next entry.
- * Offset 0: it needs more than a copy.
+ * Where each register lies in the VMCB, and what a write of it makes necessary before the next
+ * entry. Offset 0: it needs more than a copy.
  */
 #define AT(field) offsetof(struct vmcb, save.field)
 static const struct {
@@ -113,8 +114,8 @@ void svm_set_reg(struct vcpu *v, unsigned reg, u64 value)
 }
 
 static const u16 segment_offset[SEG_COUNT] = {
-	[SEG_ES] = AT(es), [SEG_CS] = AT(cs), [SEG_SS] = AT(ss), [SEG_DS] = AT(ds),
-	[SEG_FS] = AT(fs), [SEG_GS] = AT(gs), [SEG_LDTR] = AT(ldtr), [SEG_TR] = AT(tr),
+	[SEG_ES] = AT(es),     [SEG_CS] = AT(cs),     [SEG_SS] = AT(ss),     [SEG_DS] = AT(ds),
+	[SEG_FS] = AT(fs),     [SEG_GS] = AT(gs),     [SEG_LDTR] = AT(ldtr), [SEG_TR] = AT(tr),
 	[SEG_GDTR] = AT(gdtr), [SEG_IDTR] = AT(idtr),
 };
 
@@ -155,7 +156,8 @@ void svm_get_seg(struct vcpu *v, enum segment_name seg, struct segment *out)
 	out->limit = in->limit;
 	out->attr = attr_from_vmcb(in->attr);
 	if (seg == SEG_SS) /* the CPL has a field of its own; elsewhere it is SS.DPL */
-		out->attr = (out->attr & ~SEG_ATTR_DPL) | (u32)s->vmcb->save.cpl << SEG_ATTR_DPL_SHIFT;
+		out->attr = (out->attr & ~SEG_ATTR_DPL) | (u32)s->vmcb->save.cpl
+							      << SEG_ATTR_DPL_SHIFT;
 	if (seg_may_be_null(seg) && !(in->attr & VMCB_SEG_P))
 		out->attr |= SEG_ATTR_UNUSABLE;
 }

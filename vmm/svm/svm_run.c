@@ -1,6 +1,6 @@
 /*
- * Entering the guest, coming back, and finding out why: the path of every exit, where instructions are
- * counted. What is rare is in svm_entry.c; what each exit code tells is in svm_exit.c.
+ * Entering the guest, coming back, and finding out why: the path of every exit, where instructions
+ * are counted. What is rare is in svm_entry.c; what each exit code tells is in svm_exit.c.
  */
 #include "error.h"
 #include "kernel/log.h"
@@ -13,9 +13,9 @@
 #define NOINLINE __attribute__((noinline))
 
 /*
- * Between the two halves the processor holds the guest's GS: no interrupt, not even an NMI, until the
- * host's is back. IF is set for the guest's time only: with V_INTR_MASKING it is the host's IF that lets
- * physical interrupts through, and each of them exits (APM 2 15.21.1).
+ * Between the two halves the processor holds the guest's GS: no interrupt, not even an NMI, until
+ * the host's is back. IF is set for the guest's time only: with V_INTR_MASKING it is the host's IF
+ * that lets physical interrupts through, and each of them exits (APM 2 15.21.1).
  */
 static inline void svm_leave_host(const struct svm_vcpu *s)
 {
@@ -62,14 +62,14 @@ static NOINLINE int svm_decode_more(struct vcpu *v, struct vm_exit *exit)
 int svm_run(struct vcpu *v, struct vm_exit *exit)
 {
 	struct svm_vcpu *s = v->vendor;
-	struct vmcb *vmcb = s->vmcb;
 	const struct svm_exit_entry *e;
+	struct vmcb *vmcb;
 	u64 code, rip;
 
-	if (unlikely(s->entry_work || (vmcb->control.int_state & VMCB_INTERRUPT_SHADOW) ||
+	if (unlikely(s->entry_work || (s->vmcb->control.int_state & VMCB_INTERRUPT_SHADOW) ||
 		     s->flushed_generation != READ_ONCE(*s->table_generation)))
-		svm_prepare_entry(v, s);
-	vmcb->save.rax = v->gpr[REG_RAX];
+		s = svm_prepare_entry(v);
+	s->vmcb->save.rax = v->gpr[REG_RAX];
 	svm_leave_host(s);
 	__svm_vmrun(s->vmcb_pa);
 	s = READ_ONCE(v->vendor); /* cheaper than registers that are saved and restored */

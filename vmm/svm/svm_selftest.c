@@ -1,6 +1,6 @@
 /*
- * The wrappers and the entry path at work on guests of a few bytes, in real mode. What VMRUN must refuse,
- * it refuses here, and the reason is named.
+ * The wrappers and the entry path at work on guests of a few bytes, in real mode. What VMRUN must
+ * refuse, it refuses here, and the reason is named.
  */
 #include "drivers/apic.h"
 #include "error.h"
@@ -82,7 +82,7 @@ static int with_guest(struct selftest *t, const u8 *code, size_t size,
 }
 
 static const u8 code_cpuid[] = { 0x43, 0x0f, 0xa2, 0xf4 }; /* inc bx; cpuid; hlt */
-static const u8 code_hlt[] = { 0x90, 0xf4 };               /* nop; hlt */
+static const u8 code_hlt[] = { 0x90, 0xf4 };		   /* nop; hlt */
 static const u8 code_int3[] = { 0xcc };
 
 static int check_vmrun(struct selftest *t, struct vcpu *v, struct vmcb *b)
@@ -166,14 +166,38 @@ static int test_invlpga(struct selftest *t)
 }
 
 /* Each spoils a good VMCB in one way. */
-static void spoil_asid(struct vmcb *b) { b->control.guest_asid = 0; }
-static void spoil_vmrun(struct vmcb *b) { b->control.intercept4 &= ~VMCB_INTERCEPT_VMRUN; }
-static void spoil_svme(struct vmcb *b) { b->save.efer &= ~EFER_SVME; }
-static void spoil_cr0_nw(struct vmcb *b) { b->save.cr0 |= CR0_NW; }
-static void spoil_cr0_high(struct vmcb *b) { b->save.cr0 |= BIT(32); }
-static void spoil_dr6(struct vmcb *b) { b->save.dr6 |= BIT(32); }
-static void spoil_dr7(struct vmcb *b) { b->save.dr7 |= BIT(32); }
-static void spoil_event(struct vmcb *b) { b->control.event_inj = VMCB_EVENT_VALID | VMCB_EVENT_TYPE; }
+static void spoil_asid(struct vmcb *b)
+{
+	b->control.guest_asid = 0;
+}
+static void spoil_vmrun(struct vmcb *b)
+{
+	b->control.intercept4 &= ~VMCB_INTERCEPT_VMRUN;
+}
+static void spoil_svme(struct vmcb *b)
+{
+	b->save.efer &= ~EFER_SVME;
+}
+static void spoil_cr0_nw(struct vmcb *b)
+{
+	b->save.cr0 |= CR0_NW;
+}
+static void spoil_cr0_high(struct vmcb *b)
+{
+	b->save.cr0 |= BIT(32);
+}
+static void spoil_dr6(struct vmcb *b)
+{
+	b->save.dr6 |= BIT(32);
+}
+static void spoil_dr7(struct vmcb *b)
+{
+	b->save.dr7 |= BIT(32);
+}
+static void spoil_event(struct vmcb *b)
+{
+	b->control.event_inj = VMCB_EVENT_VALID | VMCB_EVENT_TYPE;
+}
 
 static const struct {
 	void (*spoil)(struct vmcb *b);
@@ -252,8 +276,8 @@ static int test_exit_decoded(struct selftest *t)
 }
 
 /*
- * INT3 with an empty IDT: #GP, #DF, and nobody to take it. On an engine that would reset the machine, the
- * #DF is seen first, and the fault that its delivery raises.
+ * INT3 with an empty IDT: #GP, #DF, and nobody to take it. On an engine that would reset the
+ * machine, the #DF is seen first, and the fault that its delivery raises.
  */
 static int check_triple(struct selftest *t, struct vcpu *v, struct vmcb *b)
 {

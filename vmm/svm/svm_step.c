@@ -1,7 +1,7 @@
 /*
- * One instruction of the guest at a time, by RFLAGS.TF and an intercepted #DB: for debuggers, and to get
- * past an interrupt shadow or an IRET where the processor has no exit for that. TF is set for the entry
- * only; the instructions that would let the guest see it are put right afterwards.
+ * One instruction of the guest at a time, by RFLAGS.TF and an intercepted #DB: for debuggers, and
+ * to get past an interrupt shadow or an IRET where the processor has no exit for that. TF is set
+ * for the entry only; the instructions that would let the guest see it are put right afterwards.
  */
 #include "vmm/guestwalk.h"
 #include "vmm/svm/svm.h"
@@ -18,11 +18,18 @@
 static bool byte_is_prefix(u8 b, bool long_mode)
 {
 	switch (b) {
-	case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: /* segments */
-	case 0x66: case 0x67: case 0xf0: case 0xf2: case 0xf3:
-		return true;
-	default:
-		return long_mode && (b & REX_MASK) == REX;
+	case 0x26:
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+	case 0x64:
+	case 0x65: /* segments */
+	case 0x66:
+	case 0x67:
+	case 0xf0:
+	case 0xf2:
+	case 0xf3: return true;
+	default: return long_mode && (b & REX_MASK) == REX;
 	}
 }
 
@@ -62,7 +69,8 @@ static void svm_hide_pushed_tf(struct vcpu *v)
 	gva_t gva;
 	u8 flags;
 
-	if (guest_linear(v, SEG_SS, svm_get_reg(v, REG_RSP) + TF_BYTE, 1, ACCESS_WRITE, &gva) != 0 ||
+	if (guest_linear(v, SEG_SS, svm_get_reg(v, REG_RSP) + TF_BYTE, 1, ACCESS_WRITE, &gva) !=
+		0 ||
 	    guest_read(v, gva, &flags, 1, ACCESS_READ) != 0)
 		return;
 	flags &= (u8)~1u;

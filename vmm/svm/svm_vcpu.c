@@ -27,24 +27,26 @@
 #define TYPE_TSS_BUSY 0xbu
 
 /*
- * Not intercepted, for lack of need: task switches (the processor does them whole, also under nested
- * paging), IRET and PAUSE (on demand), RDTSC (the VMCB holds an offset), INVLPG, CR3 (nested paging).
+ * Not intercepted, for lack of need: task switches (the processor does them whole, also under
+ * nested paging), IRET and PAUSE (on demand), RDTSC (the VMCB holds an offset), INVLPG, CR3 (nested
+ * paging).
  */
 #define INTERCEPT3                                                                                 \
 	(VMCB_INTERCEPT_INTR | VMCB_INTERCEPT_NMI | VMCB_INTERCEPT_SMI | VMCB_INTERCEPT_INIT |     \
 	 VMCB_INTERCEPT_CR0_SEL_WRITE | VMCB_INTERCEPT_RDPMC | VMCB_INTERCEPT_CPUID |              \
-	 VMCB_INTERCEPT_INVD | VMCB_INTERCEPT_HLT | VMCB_INTERCEPT_INVLPGA |                       \
-	 VMCB_INTERCEPT_IOIO | VMCB_INTERCEPT_MSR | VMCB_INTERCEPT_SHUTDOWN)
-#define INTERCEPT4                                                                                 \
-	(VMCB_INTERCEPT_VMRUN | VMCB_INTERCEPT_VMMCALL | VMCB_INTERCEPT_VMLOAD |                   \
-	 VMCB_INTERCEPT_VMSAVE | VMCB_INTERCEPT_STGI | VMCB_INTERCEPT_CLGI |                       \
-	 VMCB_INTERCEPT_SKINIT | VMCB_INTERCEPT_WBINVD | VMCB_INTERCEPT_MONITOR |                  \
+	 VMCB_INTERCEPT_INVD | VMCB_INTERCEPT_HLT | VMCB_INTERCEPT_INVLPGA | VMCB_INTERCEPT_IOIO | \
+	 VMCB_INTERCEPT_MSR | VMCB_INTERCEPT_SHUTDOWN)
+#define INTERCEPT4                                                                \
+	(VMCB_INTERCEPT_VMRUN | VMCB_INTERCEPT_VMMCALL | VMCB_INTERCEPT_VMLOAD |  \
+	 VMCB_INTERCEPT_VMSAVE | VMCB_INTERCEPT_STGI | VMCB_INTERCEPT_CLGI |      \
+	 VMCB_INTERCEPT_SKINIT | VMCB_INTERCEPT_WBINVD | VMCB_INTERCEPT_MONITOR | \
 	 VMCB_INTERCEPT_MWAIT | VMCB_INTERCEPT_XSETBV | VMCB_INTERCEPT_RDPRU)
 
-/* MSRs that VMLOAD and VMSAVE move, so that the guest may have the real ones; and TSC_AUX (svm_load). */
+/* MSRs that VMLOAD and VMSAVE move, so that the guest may have the real ones; and TSC_AUX
+ * (svm_load). */
 static const u32 guest_owned_msrs[] = {
-	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
-	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR,		MSR_LSTAR,
+	MSR_CSTAR,   MSR_SFMASK,  MSR_SYSENTER_CS,    MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
 };
 
 static void msrpm_set(struct svm_partition *sp, u32 msr, enum msr_trap trap)
@@ -95,13 +97,15 @@ void svm_partition_free(struct partition *p)
 
 static struct vmcb_segment segment_reset(u32 type, u32 s)
 {
-	return (struct vmcb_segment){ .attr = (u16)(type | s | VMCB_SEG_P), .limit = SEG_LIMIT_RESET };
+	return (struct vmcb_segment){ .attr = (u16)(type | s | VMCB_SEG_P),
+				      .limit = SEG_LIMIT_RESET };
 }
 
 /* APM 2 14.1.3. */
 static void vmcb_reset_state(struct vmcb_save *save)
 {
-	save->es = save->ss = save->ds = save->fs = save->gs = segment_reset(TYPE_DATA_RW, VMCB_SEG_S);
+	save->es = save->ss = save->ds = save->fs = save->gs =
+	    segment_reset(TYPE_DATA_RW, VMCB_SEG_S);
 	save->cs = segment_reset(TYPE_CODE, VMCB_SEG_S);
 	save->cs.selector = CS_RESET;
 	save->cs.base = CS_BASE_RESET;
@@ -109,7 +113,7 @@ static void vmcb_reset_state(struct vmcb_save *save)
 	save->tr = segment_reset(TYPE_TSS_BUSY, 0);
 	save->gdtr.limit = save->idtr.limit = SEG_LIMIT_RESET;
 	save->efer = EFER_SVME; /* VMRUN insists; the guest sees it clear */
-	save->cr0 = CR0_ET;     /* CD and NW are kept in svm_vcpu.cr0_hidden */
+	save->cr0 = CR0_ET;	/* CD and NW are kept in svm_vcpu.cr0_hidden */
 	save->rflags = RFLAGS_FIXED;
 	save->rip = RIP_RESET;
 	save->dr6 = DR6_RESET;

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The virtual machine control block as the processor reads it: APM 2 appendix B (layout) and C (exit
- * codes), in the manual's order so that one can check it beside the page.
+ * The virtual machine control block as the processor reads it: APM 2 appendix B (layout) and C
+ * (exit codes), in the manual's order so that one can check it beside the page.
  */
 #include "compiler.h"
 #include "types.h"
@@ -72,7 +72,7 @@
 #define VMCB_V_IRQ BIT(8)
 #define VMCB_V_INTR_PRIO(n) ((u64)(n) << 16)
 #define VMCB_V_IGN_TPR BIT(20)
-#define VMCB_V_INTR_MASKING BIT(24) /* the host's IF, not the guest's, masks physical interrupts */
+#define VMCB_V_INTR_MASKING BIT(24) /* the host's IF masks physical interrupts */
 #define VMCB_V_INTR_VECTOR(n) ((u64)(n) << 32)
 #define VMCB_V_INTR_VECTOR_MASK MASK(39, 32)
 
@@ -94,15 +94,16 @@
 #define VMCB_IO_IN BIT(0)
 #define VMCB_IO_STRING BIT(2)
 #define VMCB_IO_REP BIT(3)
-#define VMCB_IO_SIZE_SHIFT 4  /* bits 4, 5, 6: 1, 2, 4 bytes */
+#define VMCB_IO_SIZE_SHIFT 4 /* bits 4, 5, 6: 1, 2, 4 bytes */
 #define VMCB_IO_SIZE 7u
-#define VMCB_IO_ADDR_SHIFT 7  /* bits 7, 8, 9: 16, 32, 64 bits */
+#define VMCB_IO_ADDR_SHIFT 7 /* bits 7, 8, 9: 16, 32, 64 bits */
 #define VMCB_IO_ADDR 7u
 #define VMCB_IO_SEGMENT_SHIFT 10
 #define VMCB_IO_SEGMENT 7u
 #define VMCB_IO_PORT_SHIFT 16
 
-/* EXITINFO1 of a nested page fault: a page-fault error code, and whose access it was. APM 2 15.25.6. */
+/* EXITINFO1 of a nested page fault: a page-fault error code, and whose access it was. APM
+ * 2 15.25.6. */
 #define VMCB_NPF_FINAL BIT(32) /* the guest's own access */
 #define VMCB_NPF_WALK BIT(33)  /* the walk of the guest's page tables */
 
@@ -112,7 +113,8 @@
 
 #define VMCB_MSR_WRITE 1u /* EXITINFO1 of an MSR exit */
 
-/* Segment attributes: the bytes of a descriptor that hold type, S, DPL, P and AVL, L, D/B, G, joined. */
+/* Segment attributes: the bytes of a descriptor that hold type, S, DPL, P and AVL, L, D/B, G,
+ * joined. */
 #define VMCB_SEG_TYPE 0x00f
 #define VMCB_SEG_S 0x010
 #define VMCB_SEG_P 0x080
@@ -143,10 +145,10 @@ struct vmcb_control {
 	u64 exit_int_info; /* the error code is in the upper half */
 	u64 np_control;
 	u64 avic_apic_bar, ghcb;
-	u64 event_inj;     /* the error code is in the upper half */
+	u64 event_inj; /* the error code is in the upper half */
 	u64 ncr3;
 	u64 lbr_control;
-	u64 clean;         /* 0: the processor reloads everything; a forgotten mark cannot hurt */
+	u64 clean; /* 0: the processor reloads everything; a forgotten mark cannot hurt */
 	u64 nrip;
 	u8 fetched_count, fetched[15];
 	u8 reserved0e0[0x400 - 0xe0];
