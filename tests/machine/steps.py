@@ -87,7 +87,7 @@ class Case:
 # --- the steps ---
 
 class Expect:
-    """Wait for a line that matches; named groups are kept for later steps."""
+    """Wait for a line that matches.  Every step keeps named groups for Same."""
 
     def __init__(self, pattern, check=None):
         self.pattern, self.check = pattern, check
@@ -95,8 +95,6 @@ class Expect:
     def run(self, session):
         pattern = self.pattern() if callable(self.pattern) else self.pattern
         match = session.expect(pattern)
-        for name, value in match.groupdict().items():
-            session.kept.setdefault(name, []).append(value)
         if self.check and not self.check(match):
             raise Failed(f'this is wrong: {match[0]!r}')
 
@@ -233,8 +231,8 @@ class Session:
         self.kept = {}
 
     def expect(self, pattern, guard=True):
-        """Wait for a pattern; answers the match.  With guard, what must never
-        appear ends the wait at once, instead of at its limit."""
+        """Wait for a pattern; answers the match and keeps its named groups.
+        With guard, what must never appear ends the wait at once."""
         wanted = [re.compile(pattern, self.FLAGS)]
         if guard and not self.case.fail:
             wanted.append(NEVER)
@@ -247,7 +245,10 @@ class Session:
         if found == 1:
             line = (self.console.match[0] + self.console.buffer).splitlines()[0]
             raise Failed(f'"{line}" appeared while waiting for: {pattern}')
-        return self.console.match
+        match = self.console.match
+        for name, value in match.groupdict().items():
+            self.kept.setdefault(name, []).append(value)
+        return match
 
     def ending(self):
         return f'the machine ended ({self.machine.end})'
