@@ -37,6 +37,17 @@ static void command_help(int argc, char **argv)
 	terminal_printf("Ctrl-] goes to the attached partition and back. Tab completes.\n");
 }
 
+/* The vCPUs must not go while their counters are read. */
+static u64 exits_of(struct partition *p)
+{
+	u64 n;
+
+	mutex_lock(&p->lock);
+	n = partition_exits(p);
+	mutex_unlock(&p->lock);
+	return n;
+}
+
 static void command_ls(int argc, char **argv)
 {
 	struct partition *p;
@@ -48,7 +59,7 @@ static void command_ls(int argc, char **argv)
 	list_for_each(p, &partitions, node) {
 		terminal_printf("%-16s %-9s %5u %7luM %12lu  %lu bytes%s\n", p->config.name,
 				partition_state_name(p), p->config.vcpus, (u64)(p->config.memory / MIB),
-				partition_exits(p), p->console.written,
+				exits_of(p), p->console.written,
 				terminal_attached() == &p->console ? ", attached" : "");
 	}
 }
@@ -92,8 +103,11 @@ static void command_stop(int argc, char **argv)
 {
 	struct partition *p = named(argc, argv);
 
-	if (running(p))
+	/* Also one that is just starting again: a guest that resets itself all the time must not escape. */
+	if (p && p->state != PARTITION_STOPPED)
 		partition_stop(p, STOP_KILLED);
+	else
+		running(p); /* says what it is instead */
 }
 
 static void command_reset(int argc, char **argv)
@@ -148,13 +162,13 @@ static void command_stats(int argc, char **argv)
 		return;
 	terminal_printf("%s: %s, %lu starts, %lu resets, %lu KiB populated\n", p->config.name,
 			partition_state_name(p), p->starts, p->resets, p->space.populated / 1024);
+	mutex_lock(&p->lock); /* the vCPUs must not go while we look */
 	for (unsigned r = 0; r < VM_EXIT_REASONS; r++) {
 		u64 n = partition_exits_by(p, r);
 
 		if (n)
 			terminal_printf("  %-18s %12lu\n", vm_exit_name(r), n);
 	}
-	mutex_lock(&p->lock); /* the vCPUs must not go while we look */
 	print_strays(p);
 	mutex_unlock(&p->lock);
 }

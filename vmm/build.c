@@ -55,8 +55,7 @@ static void console_notify(void *ctx)
 {
 	struct partition *p = ctx;
 
-	if (READ_ONCE(p->state) == PARTITION_RUNNING)
-		vcpu_request(p->vcpu[0], VCPU_REQ_CONSOLE);
+	vcpu_request(p->vcpu[0], VCPU_REQ_CONSOLE);
 }
 
 static void board_extint(void *ctx, bool level)
@@ -214,8 +213,7 @@ int partition_build(struct partition *p)
 	if (r == 0)
 		r = build_vcpus(p);
 	if (r == 0) {
-		p->console.notify = console_notify;
-		p->console.notify_ctx = p;
+		console_set_notify(&p->console, console_notify, p);
 		return build_image(p);
 	}
 	log_error("%s: could not be built: %s", p->config.name, error_name(r));
@@ -239,6 +237,7 @@ void partition_demolish(struct partition *p)
 	unsigned count = p->vcpu_count;
 
 	timer_cancel(&p->clock_timer);
+	console_set_notify(&p->console, NULL, NULL);
 	/* From here on nobody finds a vCPU by the partition. */
 	p->vcpu_count = 0;
 	for (unsigned i = 0; i < count; i++) {

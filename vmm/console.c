@@ -24,6 +24,15 @@ void console_free(struct console *c)
 	c->output = NULL;
 }
 
+void console_set_notify(struct console *c, void (*notify)(void *ctx), void *ctx)
+{
+	u64 flags = spin_lock_irq(&c->lock);
+
+	c->notify = notify;
+	c->notify_ctx = ctx;
+	spin_unlock_irq(&c->lock, flags);
+}
+
 /* Control characters would move the cursor of whoever reads the log. */
 static bool console_printable(u8 byte)
 {
@@ -85,9 +94,9 @@ bool console_type(struct console *c, u8 byte)
 	u64 flags = spin_lock_irq(&c->lock);
 	bool ok = ring_put(&c->input, byte);
 
-	spin_unlock_irq(&c->lock, flags);
 	if (c->notify)
 		c->notify(c->notify_ctx);
+	spin_unlock_irq(&c->lock, flags);
 	return ok;
 }
 

@@ -22,13 +22,15 @@ struct console {
 	struct ring input;
 	char line[CONSOLE_LINE];
 	unsigned line_len;
-	/* Tells the partition that input waits. Any context. */
+	/* Tells the partition that input waits; with the lock held. NULL: nobody to tell. */
 	void (*notify)(void *ctx);
 	void *notify_ctx;
 };
 
 MUST_CHECK int console_init(struct console *c, const char *name, bool log);
 void console_free(struct console *c);
+/* Whom console_type() tells from now on, or NULL; whoever was told before is not running any more. */
+void console_set_notify(struct console *c, void (*notify)(void *ctx), void *ctx);
 /* A byte from the guest: ring, log line, terminal if attached. vCPU thread; may wait for the terminal. */
 void console_put(struct console *c, u8 byte);
 /* The partition has stopped: an unfinished line is logged. */

@@ -119,7 +119,7 @@ void partition_vcpu_ended(struct partition *p)
 		waitq_wake_all(&reaper_wait);
 }
 
-/* With the lock held and the state STOPPED. */
+/* With the lock held, and nothing of an earlier run left. */
 static int partition_start_locked(struct partition *p)
 {
 	int r;
@@ -128,6 +128,7 @@ static int partition_start_locked(struct partition *p)
 	p->stop_claimed = 0;
 	p->stop_kind = STOP_NONE;
 	p->stop_text[0] = '\0';
+	p->stay_stopped = false;
 	r = partition_build(p);
 	if (r) {
 		partition_demolish(p);
@@ -170,6 +171,7 @@ void partition_stop(struct partition *p, enum stop_kind kind)
 	mutex_lock(&p->lock);
 	if (p->state == PARTITION_RUNNING) {
 		p->restart = false;
+		p->stay_stopped = true;
 		partition_request_stop(p, kind, "%s", "");
 	}
 	mutex_unlock(&p->lock);
@@ -223,13 +225,17 @@ static void partition_reap(struct partition *p)
 	partition_set_state(p, PARTITION_STOPPING);
 	console_flush(&p->console);
 	partition_demolish(p);
-	WRITE_ONCE(p->state, PARTITION_STOPPED);
-	if (partition_wants_restart(p))
+	/* The guest was resetting itself when the stop came: it may not escape in that way. */
+	if (p->stay_stopped && p->stop_kind == STOP_RESET)
+		p->stop_kind = STOP_KILLED;
+	if (partition_wants_restart(p)) {
 		partition_restart_locked(p);
-	else
+	} else {
+		WRITE_ONCE(p->state, PARTITION_STOPPED);
 		partition_report_stop(p);
+	}
 	mutex_unlock(&p->lock);
-	waitq_wake_all(&p->changed);
+	waitq_wake_all(&p->changed); /* after the line in the log */
 }
 
 static bool partition_has_ended(const struct partition *p)

@@ -30,6 +30,7 @@ struct partition {
 	struct waitq changed;     /* woken at every change of state */
 	unsigned live_vcpus;      /* atomic: vCPU threads that have not ended */
 	bool restart;             /* start again after this stop */
+	bool stay_stopped;        /* partition_stop() waits: a reset of the guest's own ends it, too */
 	u32 stop_claimed;         /* atomic: the first stopper's reason counts */
 	enum stop_kind stop_kind;
 	char stop_text[STOP_TEXT]; /* of STOP_ERROR */
@@ -54,6 +55,8 @@ extern struct list partitions;
 
 /* Probes the processor, parses the manifest, starts what is to start. Thread context, once. */
 void vmm_init(void);
+/* One more partition, stopped, for ever. While nothing else looks at the list; NULL: no memory. */
+struct partition *partition_create(const struct partition_config *config);
 struct partition *partition_find(const char *name);
 /* Thread contexts other than the partition's own vCPUs: */
 MUST_CHECK int partition_start(struct partition *p); /* -EBUSY when it is not stopped; others logged */

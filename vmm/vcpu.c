@@ -24,12 +24,13 @@ static void hook_nmi(void *ctx)
 	event_raise_nmi(ctx);
 }
 
-/* INIT and SIPI matter with several vCPUs; a lone one that sends itself INIT restarts its machine. */
+/* INIT restarts the machine of the boot processor; the others wait for their SIPI, and go on waiting. */
 static void hook_init(void *ctx)
 {
 	struct vcpu *v = ctx;
 
-	partition_request_stop(v->partition, STOP_RESET, "%s", "");
+	if (v->id == 0)
+		partition_request_stop(v->partition, STOP_RESET, "%s", "");
 }
 
 static void hook_startup(void *ctx, u8 vector)
