@@ -55,7 +55,8 @@ struct cpuid_cache {
 
 /* Leaf 1, EDX: all but DS, ACPI thermal, SS, TM, PBE and PSN, which need MSRs that we do not offer. */
 #define F1D_HTT BIT(28)
-#define F1D_PASS 0x0783fbffu
+#define F1D_CLFLUSH BIT(19)
+#define F1D_PASS (0x0783fbffu | F1D_CLFLUSH)
 
 /* Leaf 7, EBX. */
 #define F7B_FSGSBASE BIT(0)
@@ -82,7 +83,7 @@ struct cpuid_cache {
 #define FE1D_RDTSCP BIT(27)
 #define FE1D_LM BIT(29)
 #define FE1D_PASS                                                                             \
-	(F1D_PASS | FE1D_SYSCALL | FE1D_NX | BIT(22) /* MMXEXT */ | FE1D_FFXSR |              \
+	((F1D_PASS & ~F1D_CLFLUSH) | FE1D_SYSCALL | FE1D_NX | BIT(22) /* MMXEXT */ | FE1D_FFXSR |              \
 	 BIT(26) /* 1 GiB pages */ | FE1D_RDTSCP | FE1D_LM)
 #define FE7D_INVARIANT_TSC BIT(8)
 
@@ -361,4 +362,9 @@ unsigned cpuid_phys_bits(const struct vcpu *v)
 bool cpuid_has_x2apic(const struct vcpu *v)
 {
 	return v->cpuid->basic[1].ecx & F1C_X2APIC;
+}
+
+bool cpuid_has_rdtscp(const struct vcpu *v)
+{
+	return v->cpuid->extended[1].edx & FE1D_RDTSCP;
 }

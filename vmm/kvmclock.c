@@ -67,3 +67,8 @@ int kvmclock_write_system(struct vcpu *v, u64 value)
 	return gmem_write(&v->partition->space, value & ~SYSTEM_TIME_ENABLE, &page, sizeof(page)) ?
 		       -EINVAL : 0;
 }
+
+int kvmclock_tsc_moved(struct vcpu *v)
+{
+	return kvmclock_write_system(v, v->kvm_system_time);
+}

@@ -202,7 +202,11 @@ int msr_read(struct vcpu *v, u32 msr, u64 *value)
 	case MSR_EFER: *value = vcpu_get_reg(v, REG_EFER); return 0;
 	case MSR_FS_BASE: *value = msr_segment_base(v, SEG_FS); return 0;
 	case MSR_GS_BASE: *value = msr_segment_base(v, SEG_GS); return 0;
-	case MSR_TSC_AUX: *value = v->tsc_aux; return 0;
+	case MSR_TSC_AUX:
+		if (!cpuid_has_rdtscp(v))
+			break;
+		*value = v->tsc_aux;
+		return 0;
 	case MSR_MTRR_CAP: *value = MTRR_CAP; return 0;
 	case MSR_MISC_ENABLE: *value = v->misc_enable; return 0;
 	case MSR_KVM_WALL_CLOCK: *value = v->kvm_wall_clock; return 0;
@@ -221,18 +225,21 @@ static int msr_write_tsc(struct vcpu *v, u64 value)
 	/* SDM 3B 17.17.3: a write to either is seen in the other. */
 	v->tsc_adjust += delta;
 	tsc_set_offset(v, v->tsc_offset + delta);
-	return 0;
+	return kvmclock_tsc_moved(v);
 }
 
 static int msr_write_tsc_adjust(struct vcpu *v, u64 value)
 {
 	tsc_set_offset(v, v->tsc_offset + value - v->tsc_adjust);
 	v->tsc_adjust = value;
-	return 0;
+	return kvmclock_tsc_moved(v);
 }
 
 static int msr_write_tsc_aux(struct vcpu *v, u64 value)
 {
+	/* Without RDTSCP the processor has no such MSR either: the WRMSR here would fault. */
+	if (!cpuid_has_rdtscp(v))
+		return msr_unknown(v, MSR_TSC_AUX);
 	if (value >> 32)
 		return -EINVAL;
 	v->tsc_aux = value;
