@@ -37,6 +37,7 @@ struct segment {
 };
 
 #define SEG_ATTR_TYPE 0x000f
+#define SEG_TYPE_BUSY_TSS16 3 /* of a system segment, SDM 3A table 3-2 */
 #define SEG_ATTR_S 0x0010 /* code or data, not a system segment */
 #define SEG_ATTR_DPL_SHIFT 5
 #define SEG_ATTR_DPL 0x0060

@@ -38,11 +38,17 @@ static void fake_get_seg(struct vcpu *v, enum segment_name seg, struct segment *
 	*s = fake.seg[seg];
 }
 
+static void fake_flush(struct vcpu *v)
+{
+	(void)v;
+}
+
 static const struct vcpu_backend fake_backend = {
 	.name = "fake",
 	.get_reg = fake_get_reg,
 	.set_reg = fake_set_reg,
 	.get_seg = fake_get_seg,
+	.flush = fake_flush,
 };
 const struct vcpu_backend *backend = &fake_backend;
 
