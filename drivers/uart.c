@@ -123,6 +123,9 @@ static void uart_interrupt(void *ctx)
 			rx_byte(reg_read(RBR));
 		uart_kick_tx();
 	}
+	/* It had more to say than we had time: off and on again gives the IOAPIC a new edge. */
+	reg_write(IER, 0);
+	reg_write(IER, IER_RX | IER_THRE);
 }
 
 int uart_start(void (*rx)(u8 c), int (*tx)(void))
