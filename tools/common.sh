@@ -21,5 +21,7 @@ as_root() { "${root_prefix[@]}" "$@"; }
 # True when apt has no package lists, or only lists older than a day: the
 # archive drops old versions, so that an old list names files that are gone.
 apt_lists_old() {
-    [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mtime -1 -print -quit 2>/dev/null)" ]
+    local fresh
+    fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mtime -1 2>/dev/null)
+    [ -z "$fresh" ]
 }

@@ -5,8 +5,8 @@ the default, the machine powers itself off when no partition is left running,
 and every case ends by waiting for that.  See steps.py for the words.
 """
 
-from steps import (ALL, BOCHS, MONITOR, PROMPT, QEMU, AnyOrder, Case, Expect, Ktap,  # noqa: F401
-                   Monitor, Repeat, Same, Send, Shell, file_sum, head, md5_of_sequence)
+from steps import (BOCHS, MONITOR, PROMPT, AnyOrder, Case, Expect, Ktap, Monitor, Repeat, Same,
+                   Send, Shell, file_sum, head, md5_of_sequence)
 
 NO_UEFI = {engine: 'there is no UEFI firmware for Bochs in Debian' for engine in BOCHS}
 

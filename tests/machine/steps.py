@@ -21,7 +21,8 @@ LOGS = os.path.join(BUILD, 'test-logs')
 sys.dont_write_bytecode = True      # no __pycache__ in tools/
 sys.path.insert(0, os.path.join(ROOT, 'tools'))
 import iso  # noqa: E402
-from machine import Console, Machine, MachineError  # noqa: E402
+from console import Console  # noqa: E402
+from machine import Machine, MachineError  # noqa: E402
 
 
 QEMU = ('qemu-svm',)
