@@ -10,6 +10,8 @@
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/monitor.h"
+#include "kernel/panic.h"
+#include "kernel/sched.h"
 #include "kernel/selftest.h"
 #include "kernel/terminal.h"
 #include "kernel/thread.h"
@@ -39,6 +41,26 @@ static void init_interrupts(void)
 		machine.cpu_apic_id[machine.cpu_count++] = cpu->apic_id;
 }
 
+/* What may wait for something: no business of the thread that becomes the idle one. */
+static void init_thread(void *arg)
+{
+	(void)arg;
+	vmm_init();
+	if (machine_option(&machine, "selftest", NULL, 0))
+		selftest_start();
+	else
+		monitor_start();
+}
+
+static void start_init_thread(void)
+{
+	struct thread *t = thread_create("init", init_thread, NULL, PRIO_KERNEL);
+
+	if (!t)
+		panic("no memory for the first thread");
+	thread_detach(t);
+}
+
 void kernel_main(void)
 {
 	cpu_init_boot();
@@ -60,10 +82,6 @@ void kernel_main(void)
 	x86_sti();
 
 	terminal_init();
-	vmm_init();
-	if (machine_option(&machine, "selftest", NULL, 0))
-		selftest_start();
-	else
-		monitor_start();
+	start_init_thread();
 	sched_idle();
 }

@@ -110,6 +110,8 @@ void partition_error(struct vcpu *v, const char *fmt, ...)
 	va_end(args);
 	log_error("%s: %s", v->partition->config.name, text);
 	vcpu_dump(v, print_log_error);
+	if (v->exit.reason == VM_EXIT_INVALID_STATE)
+		backend->dump(v, print_log_error); /* our own structure may be what is wrong */
 	partition_request_stop(v->partition, STOP_ERROR, "%s", text);
 }
 

@@ -1,6 +1,6 @@
 /*
  * The life of a vCPU's thread: prepare an event, enter the guest, handle the exit, again. One screen;
- * what each exit means is in exit.c, what waits to be delivered in event.c.
+ * what each exit means is in exits.c, what waits to be delivered in event.c.
  */
 #include "vmm/run.h"
 
@@ -27,7 +27,11 @@ void vcpu_kick(struct vcpu *v)
 void vcpu_request(struct vcpu *v, u32 bits)
 {
 	__atomic_or_fetch(&v->requests, bits, __ATOMIC_SEQ_CST);
-	if (v->thread && v->thread != thread_current())
+	/*
+	 * The vCPU's own code looks at the bits before it enters or sleeps. An interrupt handler in it may
+	 * come after that look: when the thread has queued itself to sleep it must be woken.
+	 */
+	if (v->thread && (v->thread != thread_current() || this_cpu()->in_interrupt))
 		vcpu_kick(v);
 }
 

@@ -10,6 +10,7 @@
 #include "mm/heap.h"
 #include "vmm/partition.h"
 #include "vmm/reaper.h"
+#include "vmm/vmm_selftest.h"
 
 #define MANIFEST_MODULE "manifest"
 
@@ -35,21 +36,29 @@ static bool manifest_file_exists(void *ctx, const char *path)
 	return machine_module(&machine, path) != NULL;
 }
 
-static void manifest_add(void *ctx, const struct partition_config *config)
+struct partition *partition_create(const struct partition_config *config)
 {
 	struct partition *p = heap_alloc(sizeof(*p));
 
-	(void)ctx;
 	if (!p || console_init(&p->console, config->name, config->log) != 0) {
-		log_error("%s: no memory for the partition", config->name);
 		heap_free(p);
-		return;
+		return NULL;
 	}
 	p->id = next_id++;
 	p->config = *config;
 	mutex_init(&p->lock);
 	waitq_init(&p->changed);
 	list_push_back(&partitions, &p->node);
+	return p;
+}
+
+static void manifest_add(void *ctx, const struct partition_config *config)
+{
+	(void)ctx;
+	if (!partition_create(config)) {
+		log_error("%s: no memory for the partition", config->name);
+		autostart_failed = true;
+	}
 }
 
 static void manifest_read(void)
@@ -123,6 +132,7 @@ void vmm_init(void)
 	/* The self-test powers off by itself, when it is done. */
 	idle = machine_option(&machine, "poweroff", poweroff, sizeof(poweroff)) &&
 	       strcmp(poweroff, "idle") == 0 && !machine_option(&machine, "selftest", NULL, 0);
+	vmm_selftest_register();
 	if (partition_reaper_start(idle) != 0)
 		log_error("no memory for the reaper");
 	if (backend_init(backend_name) != 0) {

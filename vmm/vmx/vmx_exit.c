@@ -1,6 +1,7 @@
 /* Entering the guest, and making a neutral exit of the processor's: SDM 3C 27.2 and appendix C. */
 #include "error.h"
 #include "kernel/log.h"
+#include "vmm/guestwalk.h"
 #include "vmm/partition.h"
 #include "vmm/vmx/vmx.h"
 #include "x86/msr.h"
@@ -112,6 +113,8 @@ static void decode_cr(struct vcpu *v, struct vm_exit *e)
 	case 0:
 		e->u.cr.op = CR_WRITE;
 		e->u.cr.value = vcpu_get_reg(v, e->u.cr.gpr);
+		if (e->u.cr.value >> 32 && guest_code_bits(v) != 64)
+			e->u.cr.value = (u32)e->u.cr.value;
 		break;
 	case 1: e->u.cr.op = CR_READ; break;
 	case 2: e->u.cr.op = CR_CLTS; break;

@@ -1,0 +1,190 @@
+/*
+ * The life of partitions, with boot sectors of a few bytes as guests: that stopping gives everything
+ * back, that a halted guest costs nothing, that two busy ones share the processor, that a bad image is
+ * refused and a triple fault ends its own partition alone.
+ */
+#include "vmm/vmm_selftest.h"
+
+#include "error.h"
+#include "kernel/machine.h"
+#include "kernel/selftest.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "vmm/partition.h"
+
+#define SECTOR 512u
+#define LOAD_ADDRESS 0x7c00u
+#define COUNTER 0x9000u /* where the busy guest counts */
+#define ROUNDS 100
+
+/* cli; hlt: halted for ever. */
+static const u8 code_halt[] = { 0xfa, 0xf4, 0xeb, 0xfd };
+/* inc dword [0x9000]; jmp back: busy for ever. */
+static const u8 code_busy[] = { 0x66, 0xff, 0x06, 0x00, 0x90, 0xeb, 0xf9 };
+/* lidt of an empty table; int3: a triple fault. */
+static const u8 code_triple[] = { 0x0f, 0x01, 0x1e, 0x08, 0x7c, 0xcc };
+/* out 0x64, 0xfe: the keyboard controller's reset line. */
+static const u8 code_reset[] = { 0xb0, 0xfe, 0xe6, 0x64, 0xeb, 0xfe };
+
+static u8 *add_module(const char *name)
+{
+	struct machine_module *m = &machine.module[machine.module_count];
+	hpa_t pa;
+
+	if (machine.module_count == MACHINE_MODULES)
+		return NULL;
+	pa = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
+	if (pa == HPA_NONE)
+		return NULL;
+	machine.module_count++;
+	*m = (struct machine_module){ .base = pa, .size = SECTOR };
+	str_copy(m->name, name, sizeof(m->name));
+	memset(phys_to_virt(pa), 0, SECTOR);
+	return phys_to_virt(pa);
+}
+
+/* A partition that boots these bytes; made once, and kept for the cases that follow. */
+static struct partition *boot_sector(const char *name, const u8 *code, size_t size, bool signature)
+{
+	struct partition_config *config;
+	struct partition *p = partition_find(name);
+	u8 *sector;
+
+	if (p)
+		return p;
+	sector = add_module(name);
+	config = heap_alloc(sizeof(*config));
+	if (sector && config) {
+		memcpy(sector, code, size);
+		sector[SECTOR - 2] = signature ? 0x55 : 0;
+		sector[SECTOR - 1] = signature ? 0xaa : 0;
+		str_copy(config->name, name, sizeof(config->name));
+		str_copy(config->kernel, name, sizeof(config->kernel));
+		config->memory = 4 * MIB;
+		config->vcpus = 1;
+		p = partition_create(config);
+	}
+	heap_free(config);
+	return p;
+}
+
+#define GUEST(name, code) boot_sector("selftest-" name, code, sizeof(code), true)
+
+static void wait_until_stopped(struct partition *p)
+{
+	wait_event(&p->changed, READ_ONCE(p->state) == PARTITION_STOPPED);
+}
+
+static int test_rounds(struct selftest *t)
+{
+	struct partition *p = GUEST("halt", code_halt);
+	u64 before = 0;
+
+	SELFTEST_EXPECT(t, backend && p);
+	for (unsigned round = 0; round <= ROUNDS; round++) {
+		/* The first round warms caches up: stacks and heap pages are kept for the next use. */
+		if (round == 1)
+			before = frame_count(OWNER_FREE);
+		SELFTEST_EXPECT(t, partition_start(p) == 0);
+		thread_sleep_ns(20 * NS_PER_US);
+		partition_stop(p, STOP_KILLED);
+		SELFTEST_EXPECT(t, p->state == PARTITION_STOPPED);
+		SELFTEST_EXPECT(t, frame_count((owner_t)(OWNER_PARTITION + p->id)) == 0);
+	}
+	SELFTEST_EXPECT(t, frame_count(OWNER_FREE) == before);
+	return SELFTEST_OK;
+}
+
+static int test_halted_costs_nothing(struct selftest *t)
+{
+	struct partition *p = GUEST("halt", code_halt);
+	u64 switches, exits;
+
+	SELFTEST_EXPECT(t, backend && p && partition_start(p) == 0);
+	thread_sleep_ns(5 * NS_PER_MS);
+	SELFTEST_EXPECT(t, p->vcpu[0]->state == VCPU_HALTED);
+	switches = p->vcpu[0]->thread->switches;
+	exits = partition_exits(p);
+	thread_sleep_ns(20 * NS_PER_MS);
+	SELFTEST_EXPECT(t, partition_exits(p) == exits);
+	SELFTEST_EXPECT(t, p->vcpu[0]->thread->switches <= switches + 1); /* the PIT's tick of 55 ms */
+	partition_stop(p, STOP_KILLED);
+	return SELFTEST_OK;
+}
+
+static u32 guest_counter(struct partition *p)
+{
+	u32 value = 0;
+
+	return gmem_read(&p->space, COUNTER, &value, sizeof(value)) ? 0 : value;
+}
+
+static int test_two_share(struct selftest *t)
+{
+	struct partition *a = GUEST("busy-a", code_busy), *b = GUEST("busy-b", code_busy);
+	u32 count_a, count_b;
+
+	SELFTEST_EXPECT(t, backend && a && b);
+	SELFTEST_EXPECT(t, partition_start(a) == 0 && partition_start(b) == 0);
+	thread_sleep_ns(100 * NS_PER_MS);
+	count_a = guest_counter(a);
+	count_b = guest_counter(b);
+	thread_sleep_ns(100 * NS_PER_MS);
+	SELFTEST_EXPECT(t, count_a && guest_counter(a) > count_a);
+	SELFTEST_EXPECT(t, count_b && guest_counter(b) > count_b);
+	partition_stop(a, STOP_KILLED);
+	partition_stop(b, STOP_KILLED);
+	return SELFTEST_OK;
+}
+
+static int test_triple_fault(struct selftest *t)
+{
+	struct partition *p = GUEST("triple", code_triple), *other = GUEST("halt", code_halt);
+
+	SELFTEST_EXPECT(t, backend && p && other);
+	SELFTEST_EXPECT(t, partition_start(other) == 0 && partition_start(p) == 0);
+	wait_until_stopped(p);
+	SELFTEST_EXPECT(t, p->stop_kind == STOP_TRIPLE_FAULT);
+	SELFTEST_EXPECT(t, other->state == PARTITION_RUNNING);
+	partition_stop(other, STOP_KILLED);
+	return SELFTEST_OK;
+}
+
+static int test_reset_stops(struct selftest *t)
+{
+	struct partition *p = GUEST("reset", code_reset);
+
+	SELFTEST_EXPECT(t, backend && p); /* restart_on_reset is off in these configurations */
+	SELFTEST_EXPECT(t, partition_start(p) == 0);
+	wait_until_stopped(p);
+	SELFTEST_EXPECT(t, p->stop_kind == STOP_RESET);
+	return SELFTEST_OK;
+}
+
+static int test_bad_image(struct selftest *t)
+{
+	struct partition *p = boot_sector("selftest-bad", code_halt, sizeof(code_halt), false);
+	u64 before;
+
+	SELFTEST_EXPECT(t, backend && p);
+	SELFTEST_EXPECT(t, partition_start(p) == -ENOEXEC);
+	before = frame_count(OWNER_FREE);
+	SELFTEST_EXPECT(t, partition_start(p) == -ENOEXEC);
+	SELFTEST_EXPECT(t, p->state == PARTITION_STOPPED);
+	SELFTEST_EXPECT(t, frame_count(OWNER_FREE) == before);
+	return SELFTEST_OK;
+}
+
+static const struct selftest_case cases[] = {
+	{ "partition: 100 rounds of start and stop give every frame back", test_rounds },
+	{ "partition: a halted guest costs nothing", test_halted_costs_nothing },
+	{ "partition: two busy guests share the processor", test_two_share },
+	{ "partition: a triple fault ends its own partition alone", test_triple_fault },
+	{ "partition: a reset stops where the manifest says so", test_reset_stops },
+	{ "partition: a bad image is refused, and leaks nothing", test_bad_image },
+};
+
+void vmm_selftest_register(void)
+{
+	selftest_add(cases, ARRAY_SIZE(cases));
+}
