@@ -36,9 +36,9 @@ LIMIT = {'qemu-svm': 120, 'bochs-vmx': 300, 'bochs-svm': 300}
 NEVER = re.compile(r'^(?:[\w-]+: )?not ok \d|verdict: FAIL|^partita: panic|'
                    r'^partita: GRUB could not|Kernel panic - not syncing', re.MULTILINE)
 
-# What terminals are told beside text.  "To the start of the line, and clear it" is how the kernel
-# takes its prompt away for a line of somebody else: for a reader, a new line.
-CLEAR_LINE = '\r\x1b[K'
+# What terminals are told beside text.  A return to the start of the line, cleared or not, is how
+# the kernel makes room for a line of somebody else: for a reader, a new line.
+NEW_LINE = re.compile(r'\r(\n|\x1b\[K)?')
 ESCAPES = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]')
 ESCAPE_BEGUN = re.compile(r'(\r|\r?\x1b(\[[0-9;?]*)?)\Z')
 MONITOR = '\x1d'                    # Ctrl-]
@@ -47,7 +47,7 @@ PROMPT = 'partita> '
 
 def plain(text):
     """TEXT as it would be in a file."""
-    return ESCAPES.sub('', text.replace(CLEAR_LINE, '\n')).replace('\r\n', '\n')
+    return ESCAPES.sub('', NEW_LINE.sub('\n', text))
 
 
 class PlainConsole(Console):
