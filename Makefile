@@ -58,8 +58,11 @@ $(BUILD)/gen/asm_offsets.inc: kernel/asm_offsets.c
 include vmm/load/dsdt.mk
 include guests/guests.mk
 include tests/unit/unit.mk
--include tools/tools.mk
+include tools/tools.mk
 include tools/check.mk
+
+help:
+	@sed 's/^/  /' tools/help.txt
 
 clean:
 	rm -rf $(BUILD)

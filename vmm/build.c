@@ -122,7 +122,8 @@ static int build_find(const struct partition *p, const char *path, struct load_f
 	const struct machine_module *m = machine_module(&machine, path);
 
 	if (!m) {
-		log_error("%s: no module %s was loaded by GRUB", p->config.name, path);
+		log_error("manifest:%u: %s: no module %s was loaded by GRUB", p->config.line,
+			  p->config.name, path);
 		return -ENOENT;
 	}
 	*file = (struct load_file){ .data = phys_to_virt(m->base), .size = m->size, .name = m->name };
@@ -186,7 +187,7 @@ static int build_load(struct partition *p, struct build_files *f)
 	}
 	r = load_image(&f->request, &f->entry, f->message);
 	if (r) {
-		log_error("%s: line %u: %s", p->config.name, p->config.kernel_line, f->message);
+		log_error("manifest:%u: %s: %s", p->config.kernel_line, p->config.name, f->message);
 		return r;
 	}
 	vcpu_enter_at(p->vcpu[0], &f->entry);

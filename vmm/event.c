@@ -40,6 +40,23 @@ static const struct event *event_pending_exception(const struct vcpu *v)
 	return NULL;
 }
 
+/*
+ * A new exception goes before what it interrupted. An exception or INT n comes again by itself when its
+ * instruction is repeated; an NMI waits as if it were new; an interrupt that was acknowledged is kept.
+ */
+static void event_requeue_interrupted(struct vcpu *v)
+{
+	struct event *again = &v->events.again;
+
+	if (again->kind == EVENT_INTR) {
+		v->events.again_late = true;
+		return;
+	}
+	if (again->kind == EVENT_NMI)
+		v->events.nmi_pending = true;
+	again->kind = EVENT_NONE;
+}
+
 void event_raise(struct vcpu *v, u8 vector, bool has_error, u32 error)
 {
 	const struct event *first = event_pending_exception(v);
@@ -54,6 +71,7 @@ void event_raise(struct vcpu *v, u8 vector, bool has_error, u32 error)
 		return;
 	}
 	event_set_exception(v, vector, has_error, error);
+	event_requeue_interrupted(v);
 }
 
 void event_raise_ud(struct vcpu *v)
@@ -119,6 +137,17 @@ static bool event_inject(struct vcpu *v, struct event *e)
 	return true;
 }
 
+/* Behind an exception that came first, the guest may have interrupts off when its turn comes. */
+static bool event_inject_again(struct vcpu *v)
+{
+	struct vevents *ev = &v->events;
+
+	if (ev->again.kind == EVENT_INTR && ev->again_late && !backend->can_inject(v, EVENT_INTR))
+		return false;
+	ev->again_late = false;
+	return event_inject(v, &ev->again);
+}
+
 static bool event_inject_nmi(struct vcpu *v)
 {
 	static const struct event nmi = { .kind = EVENT_NMI, .vector = VEC_NMI };
@@ -152,11 +181,12 @@ static void event_prepare_slow(struct vcpu *v)
 {
 	struct vevents *ev = &v->events;
 
-	if (!ev->injected && !event_inject(v, &ev->again) && !event_inject(v, &ev->exception) &&
+	if (!ev->injected && !event_inject(v, &ev->exception) && !event_inject_again(v) &&
 	    !event_inject_nmi(v))
 		event_inject_intr(v);
 	event_window(v, EVENT_NMI, &ev->nmi_window, ev->nmi_pending);
-	event_window(v, EVENT_INTR, &ev->intr_window, event_intr_pending(v));
+	event_window(v, EVENT_INTR, &ev->intr_window,
+		     ev->again.kind == EVENT_INTR || event_intr_pending(v));
 }
 
 void event_prepare(struct vcpu *v)

@@ -11,6 +11,7 @@ struct vcpu;
 
 struct vevents {
 	struct event again;     /* delivery was cut short by an exit */
+	bool again_late;        /* an exception has been delivered before it since */
 	struct event exception; /* raised by our emulation */
 	bool nmi_pending;
 	bool injected;                /* the back end holds one for the next entry */

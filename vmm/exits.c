@@ -117,7 +117,9 @@ static u64 cr_get(struct vcpu *v, unsigned cr)
 {
 	static const u8 reg[] = { REG_CR0, 0, REG_CR2, REG_CR3, REG_CR4 };
 
-	return cr == 8 ? vlapic_get_cr8(&v->lapic) : vcpu_get_reg(v, reg[cr]);
+	if (cr == 8)
+		return vlapic_get_cr8(&v->lapic);
+	return cr < ARRAY_SIZE(reg) ? vcpu_get_reg(v, reg[cr]) : 0;
 }
 
 static enum exit_action handle_cr(struct vcpu *v, struct vm_exit *exit)
@@ -190,6 +192,9 @@ static enum exit_action handle_xsetbv(struct vcpu *v, struct vm_exit *exit)
 	u64 value = v->gpr[REG_RDX] << 32 | (u32)v->gpr[REG_RAX];
 
 	(void)exit;
+	/* The intercept may come before the processor's own check (APM 2 15.9). */
+	if (guest_cpl(v) != 0)
+		return raise_gp(v);
 	return vfpu_set_xcr0(v, (u32)v->gpr[REG_RCX], value) ? raise_gp(v) : EXIT_ADVANCE;
 }
 
