@@ -1,7 +1,8 @@
 ; The first instructions: from GRUB's 32-bit protected mode to C in the higher half.
 ;
 ; GRUB (from BIOS or from UEFI, after it has left the boot services) enters with paging off, flat
-; segments, EAX = the Multiboot2 magic, EBX = the physical address of its information. Multiboot2 3.3.
+; segments, EAX = the Multiboot2 magic, EBX = the physical address of its information
+; (Multiboot2 3.3).
 %include "asm_offsets.inc"
 
 ; The image is linked in the higher half and loaded at (address - KERNEL_BASE).
@@ -122,8 +123,8 @@ check_processor:
 	jz boot_fail
 	ret
 
-; The first 4 GiB three times: at 0 (this code), in the direct map, and at KERNEL_BASE. kspace_init()
-; replaces all of it. GRUB has zeroed .bss, so entries that are not written are not present.
+; The first 4 GiB three times: at 0 (this code), in the direct map, and at KERNEL_BASE.
+; kspace_init() replaces all of it. GRUB has zeroed .bss, so entries that are not written are not present.
 build_temporary_tables:
 	mov edi, PHYS(temp_pd)
 	mov eax, PTE_PRESENT_WRITE | PTE_LARGE
@@ -183,7 +184,7 @@ boot_fail:
 	mov [edi], ax
 	add edi, 2
 	mov bl, al
-	mov ecx, 1000000		; a line that never becomes free must not hang us before VGA is done
+	mov ecx, 1000000		; a line that never becomes free must not hang us
 .wait:
 	mov dx, COM1 + 5		; line status
 	in al, dx

@@ -15,7 +15,8 @@ trap_stubs:
 %assign vector 0
 %rep VECTORS
 	align TRAP_STUB_SIZE
-%if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30
+%if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21
+%elif vector == 29 || vector == 30
 %else
 	push byte 0
 %endif

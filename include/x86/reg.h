@@ -6,6 +6,7 @@
 #include "compiler.h"
 #include "types.h"
 
+// clang-format off: one line for each group, as in the manual
 enum {
 	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
 	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
@@ -27,6 +28,7 @@ enum segment_name {
 	SEG_LDTR, SEG_TR, SEG_GDTR, SEG_IDTR,
 	SEG_COUNT,
 };
+// clang-format on
 
 /* A segment register with its hidden part. */
 struct segment {
@@ -120,12 +122,14 @@ struct segment {
 #define XCR0_SSE BIT(1)
 #define XCR0_AVX BIT(2)
 
+// clang-format off
 /* Exception vectors, SDM 3A 6.3.1. */
 enum {
 	VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5, VEC_UD = 6, VEC_NM = 7,
 	VEC_DF = 8, VEC_TS = 10, VEC_NP = 11, VEC_SS = 12, VEC_GP = 13, VEC_PF = 14, VEC_MF = 16,
 	VEC_AC = 17, VEC_MC = 18, VEC_XM = 19, VEC_VE = 20, VEC_CP = 21, VEC_SX = 30,
 };
+// clang-format on
 
 /* Page-fault error code, SDM 3A 4.7. */
 #define PF_P BIT(0)

@@ -31,12 +31,14 @@ UNIT_SPEC := $(if $(UNIT_ALL),$(shell awk ' \
 	$(UNIT_ALL:%=tests/unit/%.c)))
 # $(call unit_spec,test_pt,SOURCES)
 unit_spec = $(patsubst $(1)/$(2)=%,%,$(filter $(1)/$(2)=%,$(UNIT_SPEC)))
-unit_objects = $(sort $(patsubst %.c,$(UNIT_OUT)/obj/%.o,tests/unit/$(1).c $(call unit_spec,$(1),SOURCES)))
+unit_objects = $(sort $(patsubst %.c,$(UNIT_OUT)/obj/%.o,tests/unit/$(1).c \
+	$(call unit_spec,$(1),SOURCES)))
 
 define unit_program
 $(UNIT_OUT)/$(1): $(call unit_objects,$(1)) tests/unit/$(1).c
 	@echo "  UNIT    $(1)"
-	@$(UNIT_CC) $(UNIT_CFLAGS) $(call unit_objects,$(1)) $(call unit_spec,$(1),LINK) -lcmocka -o $$@
+	@$(UNIT_CC) $(UNIT_CFLAGS) $(call unit_objects,$(1)) $(call unit_spec,$(1),LINK) -lcmocka \
+		-o $$@
 endef
 $(foreach t,$(UNIT_ALL),$(eval $(call unit_program,$(t))))
 

@@ -52,7 +52,7 @@ DefinitionBlock ("", "DSDT", 2, "PRTITA", "PARTITA ", 1)
             })
         }
 
-        /* What is taken, and has no driver: speaker and NMI port, POST, port 92, ELCR, ACPI, APICs. */
+        /* What is taken, and has no driver: port 61h, POST, port 92, ELCR, ACPI, APICs. */
         Device (MBRD)
         {
             Name (_HID, EisaId ("PNP0C02"))

@@ -1,5 +1,6 @@
-# The partition's DSDT: compiled by iasl into the C array that vmm/load/vacpi.c includes. Works in any
-# number of makes at once: everything is made under a name of its own, and moved into place when whole.
+# The partition's DSDT: compiled by iasl into the C array that vmm/load/vacpi.c includes. Works in
+# any number of makes at once: everything is made under a name of its own, and moved into place
+# when it is whole.
 ifndef DSDT_MK
 DSDT_MK := 1
 
@@ -11,7 +12,8 @@ $(DSDT_HEADER): vmm/load/dsdt.asl
 	@echo "  IASL    $<"
 	@tmp=$$(mktemp -d $(@D)/dsdt.XXXXXX) && \
 	if iasl -tc -p $$tmp/dsdt $< > $$tmp/log 2>&1; \
-	then sed -e 's/^unsigned char/static const unsigned char/' $$tmp/dsdt.hex > $$tmp/dsdt.h && \
+	then sed -e 's/^unsigned char/static const unsigned char/' $$tmp/dsdt.hex \
+			> $$tmp/dsdt.h && \
 		mv $$tmp/dsdt.h $@; status=$$?; \
 	else cat $$tmp/log; status=1; fi; \
 	rm -rf $$tmp; exit $$status

@@ -1,5 +1,6 @@
-; Into a VMX guest and back. VM entry and VM exit move what the VMCS holds (RIP, RSP, RFLAGS, control
-; and segment registers, some MSRs: SDM 3C 26.3, 27.3); the other fifteen general registers are ours to move.
+; Into a VMX guest and back. VM entry and VM exit move what the VMCS holds (RIP, RSP, RFLAGS,
+; control and segment registers, some MSRs: SDM 3C 26.3, 27.3); the other fifteen general registers
+; are ours to move.
 
 %include "asm_offsets.inc"
 
@@ -10,7 +11,7 @@ VMCS_HOST_RSP equ 0x6c14
 
 section .text
 
-; Moves one register between the processor and struct vcpu.gpr, whose order is that of the encodings.
+; One register of struct vcpu.gpr, whose order is that of the instruction encodings.
 %define GPR(n) [rax + 8 * (n)]
 
 %macro ENTER_GUEST 1
