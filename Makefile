@@ -3,9 +3,10 @@ BUILD ?= build
 CC := gcc
 NASM := nasm
 
-# The kernel is freestanding, has no user mode, and never touches the FPU: guests' state stays there.
+# The kernel is freestanding, without user mode, and never touches the FPU: guests' state is there.
 CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pie -fno-pic -fno-stack-protector \
-	-fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables -mno-red-zone -mcmodel=kernel \
+	-fno-omit-frame-pointer -fno-strict-aliasing \
+	-fno-asynchronous-unwind-tables -mno-red-zone -mcmodel=kernel \
 	-mgeneral-regs-only -Wall -Wextra -Werror -iquote include -iquote . -iquote $(BUILD)/gen
 ifeq ($(DEBUG),1)
 CFLAGS += -DDEBUG=1

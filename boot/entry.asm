@@ -124,7 +124,7 @@ check_processor:
 	ret
 
 ; The first 4 GiB three times: at 0 (this code), in the direct map, and at KERNEL_BASE.
-; kspace_init() replaces all of it. GRUB has zeroed .bss, so entries that are not written are not present.
+; kspace_init() replaces all of it. GRUB has zeroed .bss: what is not written is not present.
 build_temporary_tables:
 	mov edi, PHYS(temp_pd)
 	mov eax, PTE_PRESENT_WRITE | PTE_LARGE
