@@ -63,7 +63,9 @@ static int uart_wants_byte(void)
 {
 	u64 flags = spin_lock_irq(&term.lock);
 	int c = next_byte();
-	bool low = ring_space(&term.tx) > TX_SIZE / 2 && console_backlog() < BACKLOG_LOW;
+	/* Writers wait for the ring, guests for their backlog: whoever may go on is woken. */
+	bool low = ring_space(&term.tx) == TX_SIZE / 2 || ring_space(&term.tx) == TX_SIZE ||
+		   console_backlog() == BACKLOG_LOW;
 
 	spin_unlock_irq(&term.lock, flags);
 	if (low && !list_empty(&term.room.waiters))
@@ -210,8 +212,8 @@ void terminal_drain(void)
 	uart_kick_tx();
 	while (term.works && !drained())
 		thread_sleep_ns(NS_PER_MS);
-	/* What is in the UART's FIFO: 16 characters at 115200 baud take 1.4 ms. */
-	thread_sleep_ns(3 * NS_PER_MS);
+	while (term.works && !uart_sent())
+		thread_sleep_ns(NS_PER_MS);
 }
 
 void terminal_flush_polled(void)
@@ -219,6 +221,8 @@ void terminal_flush_polled(void)
 	int c;
 
 	spin_init(&term.lock); /* after a panic its holder never comes back */
+	if (term.attached)
+		spin_init(&term.attached->lock);
 	while (term.works && (c = next_byte()) >= 0)
 		uart_put_polled((u8)c);
 	term.works = false;

@@ -12,6 +12,7 @@
 #define MSR_BITMAP_WRITE 2048u /* the write half, SDM 3C 24.6.9 */
 #define MSR_BITMAP_HIGH 1024u  /* C0000000..C0001FFF */
 #define MSR_BITMAP_COVERS 0x2000u
+#define MSR_BITMAP_HIGH_BASE 0xc0000000u
 
 static hpa_t bitmap_alloc(struct partition *p)
 {
@@ -22,12 +23,15 @@ static hpa_t bitmap_alloc(struct partition *p)
 	return pa;
 }
 
+/* MSRs outside the two ranges that the bitmap covers always exit. */
 static void bitmap_trap(u8 *bitmap, u32 msr, enum msr_trap trap)
 {
 	u32 index = msr & (MSR_BITMAP_COVERS - 1);
 	u8 *read = bitmap + (msr >> 31 ? MSR_BITMAP_HIGH : 0) + index / 8, *write = read + MSR_BITMAP_WRITE;
 	u8 bit = (u8)BIT(index % 8);
 
+	if (msr - index != 0 && msr - index != MSR_BITMAP_HIGH_BASE)
+		return;
 	*read = (u8)(trap & MSR_TRAP_READ ? *read | bit : *read & ~bit);
 	*write = (u8)(trap & MSR_TRAP_WRITE ? *write | bit : *write & ~bit);
 }
