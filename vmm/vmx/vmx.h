@@ -96,7 +96,8 @@ bool vmx_can_inject(struct vcpu *v, enum event_kind kind);
 void vmx_inject(struct vcpu *v, const struct event *e);
 void vmx_want_window(struct vcpu *v, enum event_kind kind, bool on);
 void vmx_single_step(struct vcpu *v, bool on);
-struct event vmx_event_in_flight(void);
+/* From a valid IDT-vectoring information field. */
+struct event vmx_event_in_flight(u64 info);
 /* vmx_exit.c */
 int vmx_run(struct vcpu *v, struct vm_exit *exit);
 /* vmx_names.c */

@@ -59,7 +59,7 @@ void vmx_single_step(struct vcpu *v, bool on)
 	vmx_trap_exception(v, on ? BIT(VEC_DB) : 0);
 }
 
-struct event vmx_event_in_flight(void)
+struct event vmx_event_in_flight(u64 info)
 {
 	static const enum event_kind kinds[8] = {
 		[INTR_TYPE_EXTERNAL] = EVENT_INTR,
@@ -69,11 +69,8 @@ struct event vmx_event_in_flight(void)
 		[INTR_TYPE_PRIVILEGED_SOFT_EXCEPTION] = EVENT_SOFT_EXCEPTION,
 		[INTR_TYPE_SOFT_EXCEPTION] = EVENT_SOFT_EXCEPTION,
 	};
-	u64 info = vmcs_read(VMCS_IDT_VECTORING_INFO);
 	struct event e = { .kind = EVENT_NONE };
 
-	if (likely(!(info & INTR_INFO_VALID)))
-		return e;
 	e.kind = kinds[(info & INTR_INFO_TYPE) >> INTR_INFO_TYPE_SHIFT];
 	e.vector = info & INTR_INFO_VECTOR;
 	e.has_error = info & INTR_INFO_ERROR_VALID;

@@ -224,10 +224,14 @@ static void decode_exit(struct vcpu *v, struct vm_exit *e, u32 raw)
 {
 	u32 basic = raw & EXIT_REASON_BASIC;
 	const struct exit_rule *rule = &rules[basic < VMX_EXIT_COUNT ? basic : 0];
+	u64 info;
 
 	e->raw = basic;
 	e->rip = vmcs_read(VMCS_GUEST_RIP);
-	e->in_flight = vmx_event_in_flight();
+	e->in_flight.kind = EVENT_NONE;
+	info = vmcs_read(VMCS_IDT_VECTORING_INFO);
+	if (unlikely(info & INTR_INFO_VALID))
+		e->in_flight = vmx_event_in_flight(info);
 	e->length = 0;
 	if (basic >= VMX_EXIT_COUNT || !rule->known) {
 		e->reason = VM_EXIT_UNKNOWN;
