@@ -20,6 +20,7 @@ enum vm_exit_reason {
 	VM_EXIT_WRMSR,
 	VM_EXIT_CR,
 	VM_EXIT_DR,
+	VM_EXIT_DR_DONE,        /* the back end has carried out the MOV: go on behind it */
 	VM_EXIT_HLT,
 	VM_EXIT_PAUSE,
 	VM_EXIT_MONITOR,
@@ -76,7 +77,11 @@ struct vm_exit {
 		struct {
 			u8 cr;      /* 0, 2, 3, 4, 8 */
 			u8 gpr;     /* REG_RAX.. */
-			enum { CR_READ, CR_WRITE, CR_CLTS, CR_LMSW, CR_SMSW } op;
+			enum {
+				CR_READ, CR_WRITE, CR_CLTS,
+				CR_LMSW, CR_SMSW,
+				CR_LMSW_MEMORY, CR_SMSW_MEMORY, /* value: linear address */
+			} op;
 			u64 value;  /* of CR_WRITE and CR_LMSW */
 		} cr;
 		struct {

@@ -122,11 +122,42 @@ static u64 cr_get(struct vcpu *v, unsigned cr)
 	return cr < ARRAY_SIZE(reg) ? vcpu_get_reg(v, reg[cr]) : 0;
 }
 
+/* LMSW: PE can be set but not cleared, SDM 2A LMSW. */
+static enum exit_action cr0_load_low(struct vcpu *v, u64 word)
+{
+	u64 cr0 = vcpu_get_reg(v, REG_CR0) & ~(u64)(CR0_MP | CR0_EM | CR0_TS);
+
+	return cr0_write(v, cr0 | (word & 0xf)) ? raise_gp(v) : EXIT_ADVANCE;
+}
+
+/* LMSW or SMSW whose 16-bit operand is in memory, or a device. */
+static enum exit_action handle_cr_memory(struct vcpu *v, gva_t gva, bool store)
+{
+	unsigned access = guest_cpl(v) == 3 ? ACCESS_USER : 0;
+	u16 word = (u16)cr_get(v, 0);
+	int r;
+
+	mutex_lock(&v->partition->device_lock);
+	r = store ? guest_write(v, gva, &word, sizeof(word), access | ACCESS_WRITE)
+		  : guest_read(v, gva, &word, sizeof(word), access | ACCESS_READ);
+	mutex_unlock(&v->partition->device_lock);
+	if (r == -EFAULT)
+		return EXIT_RESUME; /* the guest gets its #PF */
+	if (r) {
+		partition_error(v, "no memory left for guest-linear %#lx", gva);
+		return EXIT_STOP;
+	}
+	return store ? EXIT_ADVANCE : cr0_load_low(v, word);
+}
+
 static enum exit_action handle_cr(struct vcpu *v, struct vm_exit *exit)
 {
 	u64 cr0;
 
 	switch (exit->u.cr.op) {
+	case CR_LMSW_MEMORY:
+	case CR_SMSW_MEMORY:
+		return handle_cr_memory(v, exit->u.cr.value, exit->u.cr.op == CR_SMSW_MEMORY);
 	case CR_READ:
 	case CR_SMSW:
 		vcpu_set_reg(v, exit->u.cr.gpr, cr_get(v, exit->u.cr.cr));
@@ -135,14 +166,11 @@ static enum exit_action handle_cr(struct vcpu *v, struct vm_exit *exit)
 		return cr_set(v, exit->u.cr.cr, exit->u.cr.value) ? raise_gp(v) : EXIT_ADVANCE;
 	case CR_CLTS:
 		cr0 = vcpu_get_reg(v, REG_CR0) & ~CR0_TS;
-		break;
+		return cr0_write(v, cr0) ? raise_gp(v) : EXIT_ADVANCE;
 	case CR_LMSW:
 	default:
-		/* PE can be set by LMSW but not cleared: SDM 2A LMSW. */
-		cr0 = vcpu_get_reg(v, REG_CR0);
-		cr0 = (cr0 & ~(u64)(CR0_MP | CR0_EM | CR0_TS)) | (exit->u.cr.value & 0xf);
+		return cr0_load_low(v, exit->u.cr.value);
 	}
-	return cr0_write(v, cr0) ? raise_gp(v) : EXIT_ADVANCE;
 }
 
 static enum exit_action handle_hlt(struct vcpu *v, struct vm_exit *exit)
@@ -251,6 +279,7 @@ static const struct {
 	[VM_EXIT_WRMSR] = { "wrmsr", handle_wrmsr },
 	[VM_EXIT_CR] = { "cr", handle_cr },
 	[VM_EXIT_DR] = { "dr", handle_nothing }, /* the back end has made them the guest's own */
+	[VM_EXIT_DR_DONE] = { "dr-done", handle_skip },
 	[VM_EXIT_HLT] = { "hlt", handle_hlt },
 	[VM_EXIT_PAUSE] = { "pause", handle_pause },
 	[VM_EXIT_MONITOR] = { "monitor", handle_undefined },

@@ -6,6 +6,7 @@
 #include "vmm/svm/vmcb.h"
 
 struct cpu;
+struct insn;
 struct partition;
 struct vcpu;
 
@@ -34,6 +35,7 @@ extern struct svm_features svm_features;
 #define SVM_ENTRY_STEP BIT(4)	/* run one instruction only */
 #define SVM_ENTRY_NMI BIT(5)	/* an NMI window is wanted; stays until it is taken back */
 #define SVM_ENTRY_CR2 BIT(6)	/* the processor's CR2 is not the guest's (quirk) */
+#define SVM_ENTRY_DR BIT(7)	/* DR7 was changed: the processor's must be the same (quirk) */
 
 /* To do after the exit. */
 #define SVM_EXITED_ONCE BIT(0)	 /* clear what was for one entry: EVENTINJ, TLB_CONTROL */
@@ -72,6 +74,8 @@ struct svm_vcpu {
 	bool nmi_blocked; /* from the injection of an NMI to the IRET of its handler */
 	bool dr_loaded;	  /* DR0-3 are the guest's; before its first access they are not */
 	u64 dr[4];
+	u64 dr7_hidden;	     /* what the guest has set in DR7 and the processor has not (quirk) */
+	bool trap_follows;   /* a #DB may come behind VMRUN (quirks) */
 	const char *suspect; /* what svm_check_vmcb() did not like before the last entry */
 	bool suspect_ours;   /* ... and it is a control of ours */
 };
@@ -87,7 +91,14 @@ void svm_flush(struct vcpu *v);
 /* svm_load.c */
 void svm_load(struct vcpu *v);
 void svm_put(struct vcpu *v);
-void svm_use_debug_registers(struct svm_vcpu *s);
+
+/* svm_dr.c */
+void svm_load_debug_registers(const struct svm_vcpu *s);
+void svm_save_debug_registers(struct svm_vcpu *s);
+void svm_use_debug_registers(struct svm_vcpu *s); /* from now on they are the guest's own */
+void svm_set_dr7(struct svm_vcpu *s, u64 value);
+u64 svm_get_dr7(const struct svm_vcpu *s);
+void svm_decode_dr(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
 
 /* svm_step.c: running a single instruction of the guest */
 void svm_step_begin(struct vcpu *v);
@@ -116,6 +127,8 @@ static inline u8 svm_insn_length(u64 rip, u64 next)
 
 /* svm_cr.c: which control register, which general register, which value */
 void svm_decode_cr(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
+/* The instruction at RIP. False: not readable, or none that the decoder knows. */
+bool svm_decode_insn(struct vcpu *v, struct insn *insn);
 
 /* svm_regs.c */
 u64 svm_get_reg(struct vcpu *v, unsigned reg);

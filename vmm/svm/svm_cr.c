@@ -25,21 +25,33 @@ static u64 operand_offset(struct vcpu *v, const struct insn *insn)
 	return offset;
 }
 
-/* The 16-bit operand of LMSW. False: reading it raised an exception in the guest. */
-static bool lmsw_operand(struct vcpu *v, const struct insn *insn, u64 *value)
+/* The linear address of LMSW's or SMSW's operand. False: it raised an exception in the guest. */
+static bool memory_operand(struct vcpu *v, const struct insn *insn, unsigned access,
+			   struct vm_exit *exit)
 {
-	u16 word = 0;
 	gva_t gva;
 
-	if (insn->src.kind == OPERAND_REG) {
-		*value = (u16)svm_get_reg(v, insn->src.reg);
-		return true;
-	}
-	if (guest_linear(v, insn->segment, operand_offset(v, insn), sizeof(word), ACCESS_READ,
-			 &gva) != 0 ||
-	    guest_read(v, gva, &word, sizeof(word), ACCESS_READ) != 0)
+	if (guest_linear(v, insn->segment, operand_offset(v, insn), sizeof(u16), access, &gva) != 0)
 		return false;
-	*value = word;
+	exit->u.cr.value = gva;
+	return true;
+}
+
+static bool decode_lmsw(struct vcpu *v, const struct insn *insn, struct vm_exit *exit)
+{
+	exit->u.cr.op = insn->src.kind == OPERAND_REG ? CR_LMSW : CR_LMSW_MEMORY;
+	if (exit->u.cr.op == CR_LMSW_MEMORY)
+		return memory_operand(v, insn, ACCESS_READ, exit);
+	exit->u.cr.value = (u16)svm_get_reg(v, insn->src.reg);
+	return true;
+}
+
+static bool decode_smsw(struct vcpu *v, const struct insn *insn, struct vm_exit *exit)
+{
+	exit->u.cr.op = insn->dst.kind == OPERAND_REG ? CR_SMSW : CR_SMSW_MEMORY;
+	if (exit->u.cr.op == CR_SMSW_MEMORY)
+		return memory_operand(v, insn, ACCESS_WRITE, exit);
+	exit->u.cr.gpr = insn->dst.reg;
 	return true;
 }
 
@@ -52,13 +64,18 @@ static bool decode_cr_insn(struct vcpu *v, const struct insn *insn, struct vm_ex
 		exit->u.cr.gpr = exit->u.cr.op == CR_READ ? insn->dst.reg : insn->src.reg;
 		return true;
 	case OP_CLTS: exit->u.cr.op = CR_CLTS; return true;
-	case OP_LMSW: exit->u.cr.op = CR_LMSW; return lmsw_operand(v, insn, &exit->u.cr.value);
-	case OP_SMSW:
-		exit->u.cr.op = CR_SMSW;
-		exit->u.cr.gpr = insn->dst.reg;
-		return insn->dst.kind == OPERAND_REG;
+	case OP_LMSW: return decode_lmsw(v, insn, exit);
+	case OP_SMSW: return decode_smsw(v, insn, exit);
 	default: return false;
 	}
+}
+
+bool svm_decode_insn(struct vcpu *v, struct insn *insn)
+{
+	u8 bytes[INSN_MAX];
+	unsigned n = guest_fetch(v, bytes, sizeof(bytes));
+
+	return insn_decode(insn, bytes, n, guest_code_bits(v)) == 0;
 }
 
 /*
@@ -68,11 +85,8 @@ static bool decode_cr_insn(struct vcpu *v, const struct insn *insn, struct vm_ex
 static void decode_cr_bytes(struct vcpu *v, struct vm_exit *exit)
 {
 	struct insn insn;
-	u8 bytes[INSN_MAX];
-	unsigned n = guest_fetch(v, bytes, sizeof(bytes));
 
-	if (insn_decode(&insn, bytes, n, guest_code_bits(v)) != 0 ||
-	    !decode_cr_insn(v, &insn, exit))
+	if (!svm_decode_insn(v, &insn) || !decode_cr_insn(v, &insn, exit))
 		exit->reason = VM_EXIT_HOST_INTERRUPT;
 }
 

@@ -68,8 +68,10 @@ static void svm_open_nmi_window(struct svm_vcpu *s, u32 work)
 		svm_exit_soon(s, work);
 }
 
-/* A virtual interrupt that is intercepted: the exit comes when the guest could take one. APM
- * 2 15.21.4 */
+/*
+ * A virtual interrupt that is intercepted: the exit comes when the guest could take one. APM 2
+ * 15.21.4
+ */
 static void svm_open_intr_window(struct svm_vcpu *s, u32 work)
 {
 	struct vmcb_control *c = &s->vmcb->control;
@@ -119,6 +121,8 @@ struct svm_vcpu *svm_prepare_entry(struct vcpu *v)
 		svm_deliver_virq(s);
 	if ((work & SVM_ENTRY_CR2) && svm_quirks.cr2_not_loaded)
 		x86_write_cr2(s->vmcb->save.cr2);
+	if (work & SVM_ENTRY_DR)
+		svm_use_debug_registers(s);
 	if (work & SVM_ENTRY_NMI)
 		svm_open_nmi_window(s, work);
 	if ((work | s->entry_work) & SVM_ENTRY_STEP) {
@@ -134,8 +138,10 @@ struct svm_vcpu *svm_prepare_entry(struct vcpu *v)
 	return s;
 }
 
-/* Taken, unless the exit came first: then nothing of the guest has moved, and it is still to
- * deliver. */
+/*
+ * Taken, unless the exit came first: then nothing of the guest has moved, and it is still to
+ * deliver.
+ */
 static void svm_finish_virq(struct svm_vcpu *s, struct vm_exit *exit)
 {
 	const struct vmcb_save *save = &s->vmcb->save;

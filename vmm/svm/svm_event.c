@@ -1,5 +1,7 @@
-/* Delivering events to the guest, and asking for the moment when it can take one. APM
- * 2 15.20, 15.21. */
+/*
+ * Delivering events to the guest, and asking for the moment when it can take one. APM 2 15.20,
+ * 15.21.
+ */
 #include "vmm/svm/svm.h"
 #include "vmm/svm/svm_quirks.h"
 #include "vmm/vcpu.h"
@@ -39,7 +41,8 @@ static u64 svm_event_type(enum event_kind kind)
 	}
 }
 
-/* For these the handler returns behind the instruction, so that is where RIP must be. APM 2 15.20
+/*
+ * For these the handler returns behind the instruction, so that is where RIP must be. APM 2 15.20
  */
 static void svm_pass_instruction(struct svm_vcpu *s, const struct event *e)
 {
@@ -70,7 +73,7 @@ void svm_inject(struct vcpu *v, const struct event *e)
 		svm_begin_nmi(s);
 	svm_pass_instruction(s, e);
 	c->event_inj = VMCB_EVENT_VALID | svm_event_type(e->kind) | e->vector;
-	if (e->has_error)
+	if (e->has_error && (s->vmcb->save.cr0 & CR0_PE)) /* none in real mode */
 		c->event_inj |= VMCB_EVENT_ERROR | (u64)e->error << EVENT_ERROR_SHIFT;
 	s->exit_work |= SVM_EXITED_ONCE;
 	s->entry_rip = s->vmcb->save.rip;

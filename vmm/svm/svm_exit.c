@@ -83,13 +83,6 @@ static void decode_iret(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit
 	s->exit_work |= SVM_EXITED_IRET;
 }
 
-static void decode_dr(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
-{
-	(void)v;
-	(void)exit;
-	svm_use_debug_registers(s);
-}
-
 static void decode_task_switch(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
 {
 	u64 source = s->vmcb->control.exit_info_2;
@@ -122,7 +115,7 @@ static void decode_invlpg(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *ex
 
 const struct svm_exit_entry svm_exits[SVM_EXIT_DENSE] = {
 	[SVM_EXIT_CR0_READ... SVM_EXIT_CR15_WRITE] = { VM_EXIT_CR, true, svm_decode_cr },
-	[SVM_EXIT_DR0_READ... SVM_EXIT_DR15_WRITE] = { VM_EXIT_DR, true, decode_dr },
+	[SVM_EXIT_DR0_READ... SVM_EXIT_DR15_WRITE] = { VM_EXIT_DR, true, svm_decode_dr },
 	[SVM_EXIT_EXCP0... SVM_EXIT_EXCP31] = { VM_EXIT_EXCEPTION, false, decode_exception },
 	[SVM_EXIT_INTR... SVM_EXIT_INIT] = HOST,
 	[SVM_EXIT_VINTR] = { VM_EXIT_INTR_WINDOW, false, decode_vintr },

@@ -12,7 +12,8 @@
  */
 void __svm_vmrun(size_t vmcb_pa);
 
-/* FS, GS, TR, LDTR with their hidden parts, KERNEL_GS_BASE, STAR, LSTAR, CSTAR, SFMASK, SYSENTER_*.
+/*
+ * FS, GS, TR, LDTR with their hidden parts, KERNEL_GS_BASE, STAR, LSTAR, CSTAR, SFMASK, SYSENTER_*.
  */
 inline void __svm_vmload(size_t pa)
 {

@@ -72,7 +72,9 @@ void svm_quirks_probe(void)
 			.shadow_lost = true,
 			.inject_by_virq = true,
 			.cr0_select_low_half = true,
+			.breakpoints_survive_exit = true,
 		};
+		svm_build_quirk_idt();
 	} else if (engine_is_bochs()) {
 		svm_quirks = (struct svm_quirks){
 			.engine = "Bochs",

@@ -48,9 +48,16 @@ struct svm_quirks {
 	bool soft_int_info_stale;
 	/* Bochs: VMRUN does not load CR2. */
 	bool cr2_not_loaded;
-	/* QEMU TCG: the selective intercept of CR0 writes does not see bits 63:32, which must give
-	 * #GP. */
+	/*
+	 * QEMU TCG: the selective intercept of CR0 writes does not see bits 63:32, which must give
+	 * #GP.
+	 */
 	bool cr0_select_low_half;
+	/*
+	 * QEMU TCG: #VMEXIT neither takes the guest's breakpoints out nor resets DR7, so that the
+	 * host, or the next guest, runs into them; and VMRUN loads DR7 without putting any in.
+	 */
+	bool breakpoints_survive_exit;
 };
 extern struct svm_quirks svm_quirks;
 

@@ -1,4 +1,5 @@
-/* The registers of a vCPU that does not run: the VMCB holds them all, after VMSAVE at every exit.
+/*
+ * The registers of a vCPU that does not run: the VMCB holds them all, after VMSAVE at every exit.
  */
 #include "vmm/svm/svm.h"
 #include "vmm/svm/svm_quirks.h"
@@ -24,7 +25,7 @@ static const struct {
 	[REG_CR3] = { AT(cr3), SVM_ENTRY_CHECK | SVM_ENTRY_ASID },
 	[REG_CR4] = { AT(cr4), SVM_ENTRY_CHECK | SVM_ENTRY_ASID },
 	[REG_DR6] = { AT(dr6), SVM_ENTRY_CHECK },
-	[REG_DR7] = { AT(dr7), SVM_ENTRY_CHECK },
+	[REG_DR7] = { 0, SVM_ENTRY_CHECK },
 	[REG_EFER] = { 0, SVM_ENTRY_CHECK | SVM_ENTRY_ASID },
 	[REG_PAT] = { AT(g_pat), SVM_ENTRY_CHECK },
 	[REG_STAR] = { AT(star), 0 },
@@ -49,6 +50,7 @@ static u64 svm_get_special(struct vcpu *v, unsigned reg)
 
 	switch (reg) {
 	case REG_CR0: return s->vmcb->save.cr0 | s->cr0_hidden;
+	case REG_DR7: return svm_get_dr7(s);
 	case REG_EFER: return s->vmcb->save.efer & ~EFER_SVME;
 	case REG_INTR_SHADOW: return s->vmcb->control.int_state & VMCB_INTERRUPT_SHADOW;
 	default: return reg < REG_GPRS ? v->gpr[reg] : 0;
@@ -94,6 +96,7 @@ static void svm_set_special(struct vcpu *v, unsigned reg, u64 value)
 
 	switch (reg) {
 	case REG_CR0: svm_set_cr0(s, value); break;
+	case REG_DR7: svm_set_dr7(s, value); break;
 	case REG_EFER: s->vmcb->save.efer = value | EFER_SVME; break;
 	case REG_INTR_SHADOW: svm_set_shadow(s, value); break;
 	default: v->gpr[reg] = value;

@@ -4,6 +4,7 @@
  */
 #include "error.h"
 #include "kernel/log.h"
+#include "vmm/known_length.h"
 #include "vmm/svm/svm.h"
 #include "vmm/svm/svm_insn.h"
 #include "vmm/svm/svm_quirks.h"
@@ -21,7 +22,7 @@ static inline void svm_leave_host(const struct svm_vcpu *s)
 {
 	__svm_clgi();
 	x86_sti();
-	if (unlikely(svm_quirks.trap_follows_exit))
+	if (unlikely(s->trap_follows))
 		svm_load_idt(&svm_quirk_idt);
 	__svm_vmload(s->vmcb_pa);
 }
@@ -30,7 +31,7 @@ static inline void svm_return_to_host(const struct svm_vcpu *s)
 {
 	__svm_vmsave(s->vmcb_pa);
 	__svm_vmload(s->host_vmcb_pa);
-	if (unlikely(svm_quirks.trap_follows_exit))
+	if (unlikely(s->trap_follows))
 		svm_load_idt(&svm_host_idt);
 	x86_cli();
 	__svm_stgi();
@@ -87,8 +88,9 @@ int svm_run(struct vcpu *v, struct vm_exit *exit)
 		return svm_decode_more(v, exit);
 	e = &svm_exits[code];
 	exit->reason = e->reason;
-	if (e->insn && svm_features.nrip)
-		exit->length = svm_insn_length(rip, vmcb->control.nrip);
+	if (e->insn)
+		exit->length = svm_features.nrip ? svm_insn_length(rip, vmcb->control.nrip)
+						 : known_length_at(v, exit, vmcb->save.cr3);
 	if (e->decode || unlikely(s->exit_work || (vmcb->control.exit_int_info & VMCB_EVENT_VALID)))
 		return svm_decode_more(v, exit);
 	return 0;

@@ -4,6 +4,7 @@
  * for the entry only; the instructions that would let the guest see it are put right afterwards.
  */
 #include "vmm/guestwalk.h"
+#include "vmm/partition.h"
 #include "vmm/svm/svm.h"
 #include "vmm/svm/svm_quirks.h"
 #include "vmm/vcpu.h"
@@ -63,19 +64,21 @@ void svm_step_begin(struct vcpu *v)
 		s->entry_work |= SVM_ENTRY_STEP;
 }
 
-/* PUSHF stored our TF on the guest's stack. */
+/* PUSHF stored our TF on the guest's stack, if that is RAM. */
 static void svm_hide_pushed_tf(struct vcpu *v)
 {
+	u64 at = svm_get_reg(v, REG_RSP) + TF_BYTE;
+	u32 error;
 	gva_t gva;
-	u8 flags;
+	gpa_t gpa;
+	u8 *flags;
 
-	if (guest_linear(v, SEG_SS, svm_get_reg(v, REG_RSP) + TF_BYTE, 1, ACCESS_WRITE, &gva) !=
-		0 ||
-	    guest_read(v, gva, &flags, 1, ACCESS_READ) != 0)
+	if (guest_linear(v, SEG_SS, at, 1, ACCESS_WRITE, &gva) != 0 ||
+	    guest_translate(v, gva, ACCESS_WRITE, &gpa, &error) != 0)
 		return;
-	flags &= (u8)~1u;
-	if (guest_write(v, gva, &flags, 1, ACCESS_WRITE) != 0)
-		return; /* it has raised what the guest deserves */
+	flags = gpspace_present(&v->partition->space, gpa, 1, true);
+	if (flags)
+		*flags &= (u8)~1u;
 }
 
 static void svm_restore_tf(struct vcpu *v, struct svm_vcpu *s, bool completed)

@@ -42,8 +42,10 @@
 	 VMCB_INTERCEPT_SKINIT | VMCB_INTERCEPT_WBINVD | VMCB_INTERCEPT_MONITOR | \
 	 VMCB_INTERCEPT_MWAIT | VMCB_INTERCEPT_XSETBV | VMCB_INTERCEPT_RDPRU)
 
-/* MSRs that VMLOAD and VMSAVE move, so that the guest may have the real ones; and TSC_AUX
- * (svm_load). */
+/*
+ * MSRs that VMLOAD and VMSAVE move, so that the guest may have the real ones; and TSC_AUX
+ * (svm_load).
+ */
 static const u32 guest_owned_msrs[] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR,		MSR_LSTAR,
 	MSR_CSTAR,   MSR_SFMASK,  MSR_SYSENTER_CS,    MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
@@ -71,7 +73,7 @@ int svm_partition_init(struct partition *p)
 
 	if (!sp)
 		return -ENOMEM;
-	sp->msrpm_pa = frame_alloc(SVM_MSRPM_ORDER, OWNER_KERNEL);
+	sp->msrpm_pa = frame_alloc(SVM_MSRPM_ORDER, p->space.owner);
 	if (sp->msrpm_pa == HPA_NONE) {
 		heap_free(sp);
 		return -ENOMEM;
@@ -147,7 +149,7 @@ int svm_vcpu_init(struct vcpu *v)
 
 	if (!s)
 		return -ENOMEM;
-	s->vmcb_pa = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
+	s->vmcb_pa = frame_alloc(FRAME_ORDER_4K, v->partition->space.owner);
 	if (s->vmcb_pa == HPA_NONE) {
 		heap_free(s);
 		return -ENOMEM;
@@ -156,6 +158,7 @@ int svm_vcpu_init(struct vcpu *v)
 	svm_vmcb_init(s->vmcb, sp->msrpm_pa, v->partition->space.pt.root);
 	s->table_generation = &v->partition->space.pt.generation;
 	s->entry_work = SVM_ENTRY_ASID | SVM_ENTRY_CHECK;
+	s->trap_follows = svm_quirks.trap_follows_exit;
 	v->vendor = s;
 	if (svm_features.rdtscp)
 		svm_trap_msr(v, MSR_TSC_AUX, MSR_TRAP_NONE);

@@ -102,8 +102,10 @@
 #define VMCB_IO_SEGMENT 7u
 #define VMCB_IO_PORT_SHIFT 16
 
-/* EXITINFO1 of a nested page fault: a page-fault error code, and whose access it was. APM
- * 2 15.25.6. */
+/*
+ * EXITINFO1 of a nested page fault: a page-fault error code, and whose access it was. APM 2
+ * 15.25.6.
+ */
 #define VMCB_NPF_FINAL BIT(32) /* the guest's own access */
 #define VMCB_NPF_WALK BIT(33)  /* the walk of the guest's page tables */
 
@@ -113,8 +115,10 @@
 
 #define VMCB_MSR_WRITE 1u /* EXITINFO1 of an MSR exit */
 
-/* Segment attributes: the bytes of a descriptor that hold type, S, DPL, P and AVL, L, D/B, G,
- * joined. */
+/*
+ * Segment attributes: the bytes of a descriptor that hold type, S, DPL, P and AVL, L, D/B, G,
+ * joined.
+ */
 #define VMCB_SEG_TYPE 0x00f
 #define VMCB_SEG_S 0x010
 #define VMCB_SEG_P 0x080
@@ -286,7 +290,9 @@ enum svm_exit_code {
 	SVM_EXIT_DENSE, /* the codes below this one go through one table */
 	SVM_EXIT_NPF = 0x400,
 };
-/* -1; QEMU writes 32 bits of it (docs/platform), so only the low half is ever compared. */
+/*
+ * -1; QEMU writes 32 bits of it (docs/platform-quirks.md), so only the low half is ever compared.
+ */
 #define SVM_EXIT_INVALID 0xffffffffu
 
 static_assert(SVM_EXIT_SHUTDOWN == 0x7f && SVM_EXIT_RDPRU == 0x8e, "appendix C");
