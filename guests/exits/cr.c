@@ -40,6 +40,26 @@ static void check_msw(void)
 	write_cr0(cr0);
 }
 
+/* With CD set, since a monitor may keep it from the processor and must then answer itself. */
+static void check_msw_memory(void)
+{
+	u64 cr0 = read_cr0();
+	u16 word[2] = { 0, 0x5a5a };
+	const u16 task_switched = (u16)(cr0 | CR0_TS);
+
+	write_cr0(cr0 | CR0_CD);
+	asm volatile("smsw %0" : "=m"(word[0]) : : "memory");
+	check_eq(word[0], cr0 & 0xffff, "SMSW to memory stores the low word");
+	check_eq(word[1], 0x5a5a, "SMSW to memory stores no more");
+	asm volatile("lmsw %0" : : "m"(task_switched) : "memory");
+	check_eq(read_cr0(), cr0 | CR0_CD | CR0_TS, "LMSW from memory");
+	TRY("smsw (%0)", : : "r"(window_map(0, 0)) : "r11", "memory");
+	check_fault(VEC_PF, PF_WRITE, "SMSW to a page that is not there");
+	TRY("lmsw (%0)", : : "r"(window_map(0, 0)) : "r11", "memory");
+	check_fault(VEC_PF, 0, "LMSW from a page that is not there");
+	write_cr0(cr0);
+}
+
 static void check_cr0_faults(void)
 {
 	u64 cr0 = read_cr0();
@@ -164,6 +184,7 @@ void exits_cr(void)
 {
 	check_cr0();
 	check_msw();
+	check_msw_memory();
 	check_cr0_faults();
 	check_wp();
 	check_cr3();

@@ -50,6 +50,7 @@ CASES = [
     guest('irq.elf', cost=40),
     guest('bench.elf', manifest='cmdline = rounds=20\n'),
     guest('noise.elf', manifest='cmdline = lines=200\n'),
+    guest('hostile.elf', cost=40),
     guest('triplefault.elf', ending='triplefault: ', reason='triple fault'),
 
     # FPU, SSE and AVX state survives two guests preempting each other
