@@ -22,4 +22,6 @@ u32 lapic_timer_current(void); /* ticks left */
 void ioapic_init(void); /* maps those of struct machine, masks every pin */
 /* -EINVAL when no IOAPIC has this GSI. */
 MUST_CHECK int ioapic_route(u32 gsi, u8 vector, u32 apic_id, bool active_low, bool level);
+/* As an NMI, which is edge-triggered. */
+MUST_CHECK int ioapic_route_nmi(u32 gsi, u32 apic_id, bool active_low);
 void ioapic_mask(u32 gsi, bool masked);

@@ -13,6 +13,7 @@
 #define REG_VERSION 0x01
 #define REG_REDIRECTION(pin) (0x10 + 2 * (pin))
 #define VERSION_MAX_PIN(v) (((v) >> 16) & 0xff)
+#define RED_DELIVERY_NMI 0x400
 #define RED_ACTIVE_LOW 0x2000
 #define RED_LEVEL 0x8000
 #define RED_MASKED 0x10000
@@ -65,10 +66,9 @@ static const struct ioapic *find(u32 gsi)
 	return NULL;
 }
 
-int ioapic_route(u32 gsi, u8 vector, u32 apic_id, bool active_low, bool level)
+static int route(u32 gsi, u32 apic_id, u32 low)
 {
 	const struct ioapic *io = find(gsi);
-	u32 low = vector | (active_low ? RED_ACTIVE_LOW : 0) | (level ? RED_LEVEL : 0);
 	u64 flags;
 
 	if (!io)
@@ -78,6 +78,17 @@ int ioapic_route(u32 gsi, u8 vector, u32 apic_id, bool active_low, bool level)
 	reg_write(io, REG_REDIRECTION(gsi - io->gsi_base), low);
 	spin_unlock_irq(&lock, flags);
 	return 0;
+}
+
+int ioapic_route(u32 gsi, u8 vector, u32 apic_id, bool active_low, bool level)
+{
+	return route(gsi, apic_id,
+		     vector | (active_low ? RED_ACTIVE_LOW : 0) | (level ? RED_LEVEL : 0));
+}
+
+int ioapic_route_nmi(u32 gsi, u32 apic_id, bool active_low)
+{
+	return route(gsi, apic_id, RED_DELIVERY_NMI | (active_low ? RED_ACTIVE_LOW : 0));
 }
 
 void ioapic_mask(u32 gsi, bool masked)

@@ -36,6 +36,7 @@ struct cpu {
 	u64 svm_asid_generation;
 
 	u64 interrupts;
+	u64 nmis; /* written by their handler alone; they can come anywhere */
 };
 
 extern struct cpu *cpus[CPUS_MAX];

@@ -128,6 +128,8 @@ static void command_info(int argc, char **argv)
 			cpu_features.invariant_tsc ? ", invariant" : "");
 	terminal_printf("engine     %s, nested tables: %s\n", backend ? backend->name : "none",
 			backend ? backend->format->name : "-");
+	terminal_printf("traffic    %lu interrupts, %lu NMIs\n", this_cpu()->interrupts,
+			this_cpu()->nmis);
 	terminal_printf("features  %s%s%s%s\n", cpu_features.xsave ? " xsave" : "",
 			cpu_features.x2apic ? " x2apic" : "",
 			cpu_features.tsc_deadline ? " tsc-deadline" : "",

@@ -18,10 +18,22 @@
 #define BACKTRACE_MAX 24
 
 static unsigned depth; /* >1: the panic itself failed */
+static struct cpu *panicking; /* the first to do so */
 
-bool panic_in_progress(void)
+bool panic_elsewhere(void)
 {
-	return READ_ONCE(depth) > 0;
+	struct cpu *cpu = READ_ONCE(panicking);
+
+	return cpu && cpu != this_cpu();
+}
+
+static void claim_panic(void)
+{
+	struct cpu *nobody = NULL;
+
+	if (cpu_count) /* before that there is no this_cpu(), and no other processor */
+		__atomic_compare_exchange_n(&panicking, &nobody, this_cpu(), false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED);
 }
 
 static NORETURN void halt_forever(void)
@@ -35,6 +47,7 @@ static NORETURN void halt_forever(void)
 void panic_begin(void)
 {
 	x86_cli();
+	claim_panic();
 	if (__atomic_add_fetch(&depth, 1, __ATOMIC_SEQ_CST) == 1) {
 		if (cpu_count > 1)
 			lapic_nmi_others();

@@ -11,8 +11,8 @@ NORETURN PRINTF(1, 2) void panic(const char *fmt, ...);
 /* The two halves of it, for the exception dump: log lines between them come out at once. */
 void panic_begin(void);
 NORETURN void panic_end(void);
-/* True once a processor is in panic_begin(): the others stop at the NMI that it sends. */
-bool panic_in_progress(void);
+/* True once another processor is in panic_begin(): this one stops at the NMI that it sends. */
+bool panic_elsewhere(void);
 /* Logs the chain of callers; rip may be 0 to begin with the frame's return address. */
 void panic_backtrace(u64 rip, u64 rbp);
 

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * A partition of one vCPU and 2 MiB, with no devices and no thread of its own, for the self-tests of
- * the back ends: code is put at TEST_CODE and entered with backend->run() directly.
+ * A partition of one vCPU and 2 MiB, with no devices and no thread of its own, for the self-tests
+ * of the back ends and the watchdog's probe: code is put at TEST_CODE and entered with
+ * backend->run() directly.
  */
 #include "compiler.h"
 #include "types.h"

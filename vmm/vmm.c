@@ -11,6 +11,7 @@
 #include "vmm/partition.h"
 #include "vmm/reaper.h"
 #include "vmm/vmm_selftest.h"
+#include "vmm/watchdog.h"
 
 #define MANIFEST_MODULE "manifest"
 
@@ -138,6 +139,7 @@ void vmm_init(void)
 	if (backend_init(backend_name) != 0) {
 		autostart_failed = true;
 	} else {
+		watchdog_init();
 		manifest_read();
 		attach_terminal();
 		start_partitions();
