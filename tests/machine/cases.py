@@ -173,6 +173,26 @@ autostart = no
         Send('poweroff\r'),
     ]),
 
+    # rule 3: guests that let no interrupt in and never exit do not stop the kernel
+    Case('spin-irq-off', '''
+[one]
+kernel  = guests/spin.elf
+cmdline = irq=off
+memory  = 32M
+[two]
+kernel  = guests/spin.elf
+cmdline = irq=off
+memory  = 32M
+''', [
+        AnyOrder('^one: spin: busy for ever', '^two: spin: busy for ever'),
+        Send(MONITOR), Expect(PROMPT),
+        Monitor('ls', r'^one\s+running', r'^two\s+running'),
+        Monitor('stats one', '^one: running'),
+        Monitor('stop one', '^partita: one stopped: killed'),
+        Monitor('regs two', '(?i)rip'),
+        Monitor('stop two', '^partita: two stopped: killed', prompt=None),
+    ]),
+
     Case('start-stop-rounds', '''
 [hello64]
 kernel = guests/hello64.elf
