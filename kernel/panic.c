@@ -17,7 +17,7 @@
 
 #define BACKTRACE_MAX 24
 
-static unsigned depth; /* >1: the panic itself failed */
+static unsigned depth;	      /* >1: the panic itself failed */
 static struct cpu *panicking; /* the first to do so */
 
 bool panic_elsewhere(void)
@@ -32,8 +32,8 @@ static void claim_panic(void)
 	struct cpu *nobody = NULL;
 
 	if (cpu_count) /* before that there is no this_cpu(), and no other processor */
-		__atomic_compare_exchange_n(&panicking, &nobody, this_cpu(), false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_RELAXED);
+		__atomic_compare_exchange_n(&panicking, &nobody, this_cpu(), false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
 static NORETURN void halt_forever(void)
