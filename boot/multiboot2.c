@@ -84,14 +84,10 @@ static void parse_framebuffer(struct machine *m, const struct mb2_tag *tag)
 static u32 tag_min_size(u32 type)
 {
 	switch (type) {
-	case MB2_TAG_MODULE:
-		return sizeof(struct mb2_tag_module);
-	case MB2_TAG_MMAP:
-		return sizeof(struct mb2_tag_mmap);
-	case MB2_TAG_FRAMEBUFFER:
-		return sizeof(struct mb2_tag_framebuffer);
-	default:
-		return sizeof(struct mb2_tag);
+	case MB2_TAG_MODULE: return sizeof(struct mb2_tag_module);
+	case MB2_TAG_MMAP: return sizeof(struct mb2_tag_mmap);
+	case MB2_TAG_FRAMEBUFFER: return sizeof(struct mb2_tag_framebuffer);
+	default: return sizeof(struct mb2_tag);
 	}
 }
 
@@ -100,33 +96,19 @@ static void parse_tag(struct machine *m, const struct mb2_tag *tag)
 	if (tag->size < tag_min_size(tag->type))
 		return;
 	switch (tag->type) {
-	case MB2_TAG_CMDLINE:
-		copy_string(m->cmdline, sizeof(m->cmdline), tag, sizeof(*tag));
-		break;
-	case MB2_TAG_LOADER:
-		copy_string(m->loader, sizeof(m->loader), tag, sizeof(*tag));
-		break;
-	case MB2_TAG_MODULE:
-		parse_module(m, tag);
-		break;
-	case MB2_TAG_MMAP:
-		parse_mmap(m, tag);
-		break;
-	case MB2_TAG_FRAMEBUFFER:
-		parse_framebuffer(m, tag);
-		break;
+	case MB2_TAG_CMDLINE: copy_string(m->cmdline, sizeof(m->cmdline), tag, sizeof(*tag)); break;
+	case MB2_TAG_LOADER: copy_string(m->loader, sizeof(m->loader), tag, sizeof(*tag)); break;
+	case MB2_TAG_MODULE: parse_module(m, tag); break;
+	case MB2_TAG_MMAP: parse_mmap(m, tag); break;
+	case MB2_TAG_FRAMEBUFFER: parse_framebuffer(m, tag); break;
 	case MB2_TAG_EFI32:
 	case MB2_TAG_EFI64:
-	case MB2_TAG_EFI_MMAP:
-		m->efi = true;
-		break;
+	case MB2_TAG_EFI_MMAP: m->efi = true; break;
 	case MB2_TAG_ACPI_OLD: /* the new one has the XSDT too: it wins whatever the order */
 		if (m->rsdp == 0)
 			m->rsdp = virt_to_phys(tag + 1);
 		break;
-	case MB2_TAG_ACPI_NEW:
-		m->rsdp = virt_to_phys(tag + 1);
-		break;
+	case MB2_TAG_ACPI_NEW: m->rsdp = virt_to_phys(tag + 1); break;
 	}
 }
 

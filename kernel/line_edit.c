@@ -2,7 +2,13 @@
 
 #include "lib/string.h"
 
-enum { KEY_ESC = 0x1b, KEY_CTRL_C = 0x03, KEY_CTRL_U = 0x15, KEY_BACKSPACE = 0x08, KEY_DELETE = 0x7f };
+enum {
+	KEY_ESC = 0x1b,
+	KEY_CTRL_C = 0x03,
+	KEY_CTRL_U = 0x15,
+	KEY_BACKSPACE = 0x08,
+	KEY_DELETE = 0x7f
+};
 
 static void recall(struct line_edit *e, unsigned back)
 {
@@ -51,28 +57,19 @@ enum line_action line_input(struct line_edit *e, u8 c)
 	if (e->escape)
 		return input_escape(e, c);
 	switch (c) {
-	case KEY_ESC:
-		e->escape = 1;
-		return LINE_NOTHING;
+	case KEY_ESC: e->escape = 1; return LINE_NOTHING;
 	case '\r':
-	case '\n':
-		return LINE_DONE;
-	case '\t':
-		return LINE_COMPLETE;
-	case KEY_CTRL_C:
-		e->text[e->len = 0] = '\0';
-		return LINE_ABANDON;
-	case KEY_CTRL_U:
-		e->text[e->len = 0] = '\0';
-		return LINE_REPLACED;
+	case '\n': return LINE_DONE;
+	case '\t': return LINE_COMPLETE;
+	case KEY_CTRL_C: e->text[e->len = 0] = '\0'; return LINE_ABANDON;
+	case KEY_CTRL_U: e->text[e->len = 0] = '\0'; return LINE_REPLACED;
 	case KEY_BACKSPACE:
 	case KEY_DELETE:
 		if (e->len == 0)
 			return LINE_NOTHING;
 		e->text[--e->len] = '\0';
 		return LINE_ERASED;
-	default:
-		return input_printable(e, c);
+	default: return input_printable(e, c);
 	}
 }
 

@@ -11,8 +11,8 @@ struct line_edit {
 	unsigned len;
 	char history[LINE_HISTORY][LINE_MAX + 1];
 	unsigned history_count; /* lines ever kept */
-	unsigned history_back;  /* 0: the line being typed; n: the n-th last kept */
-	unsigned escape;        /* how much of an escape sequence has come: ESC, ESC [ */
+	unsigned history_back;	/* 0: the line being typed; n: the n-th last kept */
+	unsigned escape;	/* how much of an escape sequence has come: ESC, ESC [ */
 };
 
 enum line_action {

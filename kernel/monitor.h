@@ -6,11 +6,12 @@ void monitor_start(void);
 
 struct monitor_command {
 	const char *name;
-	const char *args;  /* "NAME", "" */
+	const char *args; /* "NAME", "" */
 	const char *help;
 	void (*run)(int argc, char **argv); /* argv[0] is the command */
 };
 
 extern const struct monitor_command monitor_commands[]; /* ends with name NULL */
 /* The command or partition names that begin with a word: calls fn for each. */
-void monitor_complete(const char *word, int first_word, void (*fn)(const char *name, void *ctx), void *ctx);
+void monitor_complete(const char *word, int first_word, void (*fn)(const char *name, void *ctx),
+		      void *ctx);

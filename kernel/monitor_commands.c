@@ -54,12 +54,12 @@ static void command_ls(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	terminal_printf("%-16s %-9s %5s %8s %12s  %s\n", "NAME", "STATE", "VCPUS", "MEMORY", "EXITS",
-			"CONSOLE");
+	terminal_printf("%-16s %-9s %5s %8s %12s  %s\n", "NAME", "STATE", "VCPUS", "MEMORY",
+			"EXITS", "CONSOLE");
 	list_for_each(p, &partitions, node) {
 		terminal_printf("%-16s %-9s %5u %7luM %12lu  %lu bytes%s\n", p->config.name,
-				partition_state_name(p), p->config.vcpus, (u64)(p->config.memory / MIB),
-				exits_of(p), p->console.written,
+				partition_state_name(p), p->config.vcpus,
+				(u64)(p->config.memory / MIB), exits_of(p), p->console.written,
 				terminal_attached() == &p->console ? ", attached" : "");
 	}
 }
@@ -103,7 +103,10 @@ static void command_stop(int argc, char **argv)
 {
 	struct partition *p = named(argc, argv);
 
-	/* Also one that is just starting again: a guest that resets itself all the time must not escape. */
+	/*
+	 * Also one that is just starting again: a guest that resets itself all the time must not
+	 * escape.
+	 */
 	if (p && p->state != PARTITION_STOPPED)
 		partition_stop(p, STOP_KILLED);
 	else
@@ -134,8 +137,8 @@ static void command_info(int argc, char **argv)
 			cpu_features.x2apic ? " x2apic" : "",
 			cpu_features.tsc_deadline ? " tsc-deadline" : "",
 			cpu_features.pages_1g ? " 1g-pages" : "");
-	terminal_printf("xcr0       %#lx, %u bytes of extended state\n", cpu_features.xcr0_supported,
-			cpu_features.xsave_size);
+	terminal_printf("xcr0       %#lx, %u bytes of extended state\n",
+			cpu_features.xcr0_supported, cpu_features.xsave_size);
 	terminal_printf("memory     %llu MiB usable, %llu MiB free, %lu KiB of heap in use\n",
 			frame_count_total() * FRAME_SIZE / MIB,
 			frame_count(OWNER_FREE) * FRAME_SIZE / MIB, heap_used() / 1024);
@@ -254,7 +257,8 @@ const struct monitor_command monitor_commands[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-void monitor_complete(const char *word, int first_word, void (*fn)(const char *name, void *ctx), void *ctx)
+void monitor_complete(const char *word, int first_word, void (*fn)(const char *name, void *ctx),
+		      void *ctx)
 {
 	struct partition *p;
 

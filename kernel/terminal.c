@@ -16,23 +16,23 @@
 #define RX_SIZE 1024u
 #define EDIT_SIZE 256u
 #define BACKLOG_HIGH (CONSOLE_RING / 2) /* a guest waits from here ... */
-#define BACKLOG_LOW (CONSOLE_RING / 4)  /* ... to here */
+#define BACKLOG_LOW (CONSOLE_RING / 4)	/* ... to here */
 #define ERASE_LINE "\r\x1b[K"
 
 static struct {
-	bool works;              /* constant after terminal_init() */
-	struct spinlock lock;    /* protects the rest but rx; taken with interrupts off */
+	bool works;	      /* constant after terminal_init() */
+	struct spinlock lock; /* protects the rest but rx; taken with interrupts off */
 	u8 tx_buf[TX_SIZE];
-	struct ring tx;          /* log lines and the monitor's output */
+	struct ring tx; /* log lines and the monitor's output */
 	struct console *attached;
-	u64 attached_pos;        /* next byte of its stream to send */
-	u64 fence;               /* the ring waits until the stream has been sent up to here */
-	bool mid_line;           /* the guest's last byte sent was no newline */
-	const char *prompt;      /* NULL: nothing is being edited */
+	u64 attached_pos;   /* next byte of its stream to send */
+	u64 fence;	    /* the ring waits until the stream has been sent up to here */
+	bool mid_line;	    /* the guest's last byte sent was no newline */
+	const char *prompt; /* NULL: nothing is being edited */
 	char edit[EDIT_SIZE];
-	struct waitq room;       /* writers and guests that wait */
+	struct waitq room; /* writers and guests that wait */
 	u8 rx_buf[RX_SIZE];
-	struct ring rx;          /* filled by the UART's interrupt, emptied by terminal_read() */
+	struct ring rx; /* filled by the UART's interrupt, emptied by terminal_read() */
 	struct waitq typed;
 } term;
 
@@ -183,8 +183,8 @@ void terminal_console_byte(struct console *con)
 		return;
 	uart_kick_tx();
 	if (unlikely(console_backlog() > BACKLOG_HIGH))
-		wait_event(&term.room, READ_ONCE(term.attached) != con ||
-					       console_backlog() < BACKLOG_HIGH);
+		wait_event(&term.room,
+			   READ_ONCE(term.attached) != con || console_backlog() < BACKLOG_HIGH);
 }
 
 void terminal_set_edit(const char *prompt, const char *line)

@@ -220,7 +220,7 @@ void thread_for_each(void (*fn)(const struct thread *t, void *ctx), void *ctx)
 	u64 flags = spin_lock_irq(&all_lock);
 	struct thread *t;
 
-	list_for_each (t, &all, all_node)
+	list_for_each(t, &all, all_node)
 		fn(t, ctx);
 	spin_unlock_irq(&all_lock, flags);
 }

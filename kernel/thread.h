@@ -52,8 +52,10 @@ MUST_CHECK struct thread *thread_create(const char *name, void (*fn)(void *), vo
 MUST_CHECK struct thread *thread_create_blocked(const char *name, void (*fn)(void *), void *arg,
 						int priority);
 void thread_start(struct thread *t);
-/* Ends the calling thread. Its structure and stack are freed by thread_join(), which must be
- * called. */
+/*
+ * Ends the calling thread. Its structure and stack are freed by thread_join(), which must be
+ * called.
+ */
 NORETURN void thread_exit(void);
 void thread_join(struct thread *t);
 /* For threads that nobody joins: the idle loop frees them. */

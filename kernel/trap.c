@@ -35,14 +35,10 @@ static struct idt_gate idt[VECTORS] ALIGNED(16);
 static u8 ist_of(unsigned vector)
 {
 	switch (vector) {
-	case VEC_DF:
-		return IST_DF;
-	case VEC_NMI:
-		return IST_NMI;
-	case VEC_MC:
-		return IST_MC;
-	default:
-		return 0;
+	case VEC_DF: return IST_DF;
+	case VEC_NMI: return IST_NMI;
+	case VEC_MC: return IST_MC;
+	default: return 0;
 	}
 }
 

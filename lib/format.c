@@ -103,23 +103,12 @@ static const char *parse_flags(const char *f, struct spec *sp)
 {
 	for (;; f++)
 		switch (*f) {
-		case '-':
-			sp->left = true;
-			break;
-		case '0':
-			sp->zero = true;
-			break;
-		case '+':
-			sp->plus = true;
-			break;
-		case ' ':
-			sp->space = true;
-			break;
-		case '#':
-			sp->alt = true;
-			break;
-		default:
-			return f;
+		case '-': sp->left = true; break;
+		case '0': sp->zero = true; break;
+		case '+': sp->plus = true; break;
+		case ' ': sp->space = true; break;
+		case '#': sp->alt = true; break;
+		default: return f;
 		}
 }
 
@@ -188,31 +177,18 @@ static bool put_conversion(struct output *o, struct spec *sp, char conversion, v
 
 	switch (conversion) {
 	case 'd':
-	case 'i':
-		put_signed(o, sp, signed_arg(sp, args));
-		return true;
-	case 'u':
-		put_number(o, sp, "", unsigned_arg(sp, args), 10, false);
-		return true;
+	case 'i': put_signed(o, sp, signed_arg(sp, args)); return true;
+	case 'u': put_number(o, sp, "", unsigned_arg(sp, args), 10, false); return true;
 	case 'x':
-	case 'X':
-		put_hex(o, sp, unsigned_arg(sp, args), conversion == 'X');
-		return true;
-	case 'p':
-		put_number(o, sp, "0x", (u64)va_arg(*args, void *), 16, false);
-		return true;
+	case 'X': put_hex(o, sp, unsigned_arg(sp, args), conversion == 'X'); return true;
+	case 'p': put_number(o, sp, "0x", (u64)va_arg(*args, void *), 16, false); return true;
 	case 'c':
 		c = (char)va_arg(*args, int);
 		put_padded(o, sp, &c, 1);
 		return true;
-	case 's':
-		put_string(o, sp, va_arg(*args, const char *));
-		return true;
-	case '%':
-		put(o, '%');
-		return true;
-	default:
-		return false;
+	case 's': put_string(o, sp, va_arg(*args, const char *)); return true;
+	case '%': put(o, '%'); return true;
+	default: return false;
 	}
 }
 

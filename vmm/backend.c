@@ -33,8 +33,9 @@ int backend_init(const char *name)
 	if (!found)
 		log_error("backend=%s: unknown; choose auto, vmx or svm", name);
 	else
-		log_error("no hardware virtualization: this processor offers neither VMX with EPT nor "
-			  "SVM with nested paging%s%s", automatic ? "" : " for backend=",
-			  automatic ? "" : name);
+		log_error(
+		    "no hardware virtualization: this processor offers neither VMX with EPT nor "
+		    "SVM with nested paging%s%s",
+		    automatic ? "" : " for backend=", automatic ? "" : name);
 	return -ENODEV;
 }

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The interface to the two vendors. Only vmm/backend.c names them. Functions that work on a vCPU are
- * called in its own thread with its state loaded on this CPU, or while it does not run at all.
+ * The interface to the two vendors. Only vmm/backend.c names them. Functions that work on a vCPU
+ * are called in its own thread with its state loaded on this CPU, or while it does not run at all.
  */
 #include "compiler.h"
 #include "types.h"
@@ -21,7 +21,8 @@ struct vcpu_backend {
 
 	/* 0, or -ENODEV with one line in the log that says what is missing. Boot CPU, once. */
 	int (*probe)(void);
-	int (*cpu_enable)(void);   /* each CPU: CR4.VMXE and VMXON, or EFER.SVME and the host save area */
+	/* each CPU: CR4.VMXE and VMXON, or EFER.SVME and the host save area */
+	int (*cpu_enable)(void);
 	void (*cpu_disable)(void);
 
 	int (*partition_init)(struct partition *p);
@@ -29,37 +30,47 @@ struct vcpu_backend {
 	int (*vcpu_init)(struct vcpu *v); /* allocates; architectural reset state (SDM 3A 9.1.1) */
 	void (*vcpu_free)(struct vcpu *v);
 
-	/* The scheduler's hooks, interrupts off. After put nothing of the vCPU is left in the processor. */
+	/*
+	 * The scheduler's hooks, interrupts off. After put nothing of the vCPU is left in the
+	 * processor.
+	 */
 	void (*load)(struct vcpu *v);
 	void (*put)(struct vcpu *v);
 
 	/*
-	 * Enters the guest; returns after the exit, decoded. Interrupts are off on entry and on return
-	 * (a host interrupt stays pending). Always 0 and an exit, or -EIO when the processor refused
-	 * the entry because of our own controls or host state: the reason is then in the log.
+	 * Enters the guest; returns after the exit, decoded. Interrupts are off on entry and on
+	 * return (a host interrupt stays pending). Always 0 and an exit, or -EIO when the processor
+	 * refused the entry because of our own controls or host state: the reason is then in the
+	 * log.
 	 */
 	int (*run)(struct vcpu *v, struct vm_exit *exit);
 
 	u64 (*get_reg)(struct vcpu *v, unsigned reg);
-	void (*set_reg)(struct vcpu *v, unsigned reg, u64 value); /* GPRs but RSP are in v->gpr itself, but accepted */
+	/* GPRs but RSP are in v->gpr itself, but accepted */
+	void (*set_reg)(struct vcpu *v, unsigned reg, u64 value);
 	/*
-	 * Goes on at the next instruction: RIP, and the end of an interrupt shadow. True when RFLAGS.TF
-	 * is set, so that the guest must get its single-step trap.
+	 * Goes on at the next instruction: RIP, and the end of an interrupt shadow. True when
+	 * RFLAGS.TF is set, so that the guest must get its single-step trap.
 	 */
 	bool (*skip)(struct vcpu *v, u64 next_rip);
 	void (*get_seg)(struct vcpu *v, enum segment_name seg, struct segment *s);
 	void (*set_seg)(struct vcpu *v, enum segment_name seg, const struct segment *s);
 
-	/* Events. can_inject: the guest would take it at the next entry (IF, shadow, blocking by NMI). */
+	/*
+	 * Events. can_inject: the guest would take it at the next entry (IF, shadow, blocking by
+	 * NMI).
+	 */
 	bool (*can_inject)(struct vcpu *v, enum event_kind kind);
 	void (*inject)(struct vcpu *v, const struct event *e); /* at the next entry; at most one */
-	void (*want_window)(struct vcpu *v, enum event_kind kind, bool on); /* EVENT_INTR or EVENT_NMI */
+	/* EVENT_INTR or EVENT_NMI */
+	void (*want_window)(struct vcpu *v, enum event_kind kind, bool on);
 
 	void (*trap_msr)(struct vcpu *v, u32 msr, enum msr_trap trap);
 	void (*trap_exception)(struct vcpu *v, u32 mask); /* bit n: vector n exits */
 	void (*single_step)(struct vcpu *v, bool on);
 	void (*set_tsc_offset)(struct vcpu *v, u64 offset); /* guest TSC = host TSC + offset */
-	void (*flush)(struct vcpu *v); /* every cached translation of this vCPU, before its next entry */
+	/* every cached translation of this vCPU, before its next entry */
+	void (*flush)(struct vcpu *v);
 	/* Prints the vendor's own control structure and why the last entry failed, by names. */
 	void (*dump)(struct vcpu *v, void (*print)(const char *fmt, ...) PRINTF(1, 2));
 };

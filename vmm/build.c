@@ -21,7 +21,9 @@ static void clock_expired(struct timer *t)
 {
 	struct partition *p = t->ctx;
 
-	/* While the partition is being built there is none yet: the first one looks when it starts. */
+	/*
+	 * While the partition is being built there is none yet: the first one looks when it starts.
+	 */
 	if (p->vcpu_count)
 		vcpu_request(p->vcpu[0], VCPU_REQ_CLOCK);
 }
@@ -68,7 +70,8 @@ static void board_extint(void *ctx, bool level)
 
 static void board_event(void *ctx, enum platform_event event)
 {
-	partition_request_stop(ctx, event == PLATFORM_SHUTDOWN ? STOP_SHUTDOWN : STOP_RESET, "%s", "");
+	partition_request_stop(ctx, event == PLATFORM_SHUTDOWN ? STOP_SHUTDOWN : STOP_RESET, "%s",
+			       "");
 }
 
 static int build_board(struct partition *p)
@@ -126,7 +129,8 @@ static int build_find(const struct partition *p, const char *path, struct load_f
 			  p->config.name, path);
 		return -ENOENT;
 	}
-	*file = (struct load_file){ .data = phys_to_virt(m->base), .size = m->size, .name = m->name };
+	*file =
+	    (struct load_file){ .data = phys_to_virt(m->base), .size = m->size, .name = m->name };
 	return 0;
 }
 

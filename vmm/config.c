@@ -206,14 +206,10 @@ static void set_cmdline(struct parser *p, struct span value)
 static unsigned size_shift(char suffix)
 {
 	switch (suffix) {
-	case 'K':
-		return 10;
-	case 'M':
-		return 20;
-	case 'G':
-		return 30;
-	default:
-		return 0;
+	case 'K': return 10;
+	case 'M': return 20;
+	case 'G': return 30;
+	default: return 0;
 	}
 }
 

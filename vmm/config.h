@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What a manifest says about one partition, and the manifest's parser. Pure: bytes in, structures out.
- * The same rules are in tools/manifest.py for the ISO builder.
+ * What a manifest says about one partition, and the manifest's parser. Pure: bytes in, structures
+ * out. The same rules are in tools/manifest.py for the ISO builder.
  */
 #include "compiler.h"
 #include "types.h"
@@ -18,20 +18,21 @@ struct partition_config {
 	unsigned initrd_count;
 	char initrd[CONFIG_FILES][CONFIG_PATH];
 	unsigned module_count;
-	char module[CONFIG_FILES][CONFIG_CMDLINE]; /* "path args": the whole string is the module's command line */
+	/* "path args": the whole string is the module's command line */
+	char module[CONFIG_FILES][CONFIG_CMDLINE];
 	char cmdline[CONFIG_CMDLINE];
-	u64 memory; /* bytes; default 64 MiB */
+	u64 memory;	/* bytes; default 64 MiB */
 	unsigned vcpus; /* default 1 */
 	bool autostart, log;
 	bool restart_on_reset; /* on-reset = restart (default) or stop */
-	unsigned line;         /* of the section header */
+	unsigned line;	       /* of the section header */
 	unsigned kernel_line, memory_line;
 };
 
 /*
- * Parses a manifest. For every good section calls add (the structure is the callee's to copy); for every
- * mistake calls error once with line number and reason; a section with a mistake is not added, the others
- * are. file_exists tells whether a path names a module (NULL: not checked).
+ * Parses a manifest. For every good section calls add (the structure is the callee's to copy); for
+ * every mistake calls error once with line number and reason; a section with a mistake is not
+ * added, the others are. file_exists tells whether a path names a module (NULL: not checked).
  */
 struct manifest_callbacks {
 	void (*add)(void *ctx, const struct partition_config *config);

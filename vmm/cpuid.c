@@ -20,9 +20,9 @@
 
 struct cpuid_cache {
 	u32 basic_max, extended_max;
-	struct cpuid_regs basic[BASIC_LEAVES];       /* subleaf 0 */
+	struct cpuid_regs basic[BASIC_LEAVES];	     /* subleaf 0 */
 	struct cpuid_regs extended[EXTENDED_LEAVES]; /* 80000000.. */
-	struct cpuid_regs cache[8];                  /* leaf 4 */
+	struct cpuid_regs cache[8];		     /* leaf 4 */
 	struct cpuid_regs xstate[XSTATE_LEAVES];     /* leaf 0xD */
 	u64 cr4_mask, efer_mask;
 	u64 unknown;
@@ -49,11 +49,14 @@ struct cpuid_cache {
 #define F1C_F16C BIT(29)
 #define F1C_RDRAND BIT(30)
 #define F1C_HYPERVISOR BIT(31)
-#define F1C_PASS                                                                              \
-	(F1C_SSE3 | F1C_PCLMUL | F1C_SSSE3 | F1C_FMA | F1C_CX16 | F1C_PCID | F1C_SSE41 |      \
-	 F1C_SSE42 | F1C_MOVBE | F1C_POPCNT | F1C_AES | F1C_XSAVE | F1C_AVX | F1C_F16C | F1C_RDRAND)
+#define F1C_PASS                                                                         \
+	(F1C_SSE3 | F1C_PCLMUL | F1C_SSSE3 | F1C_FMA | F1C_CX16 | F1C_PCID | F1C_SSE41 | \
+	 F1C_SSE42 | F1C_MOVBE | F1C_POPCNT | F1C_AES | F1C_XSAVE | F1C_AVX | F1C_F16C | \
+	 F1C_RDRAND)
 
-/* Leaf 1, EDX: all but DS, ACPI thermal, SS, TM, PBE and PSN, which need MSRs that we do not offer. */
+/*
+ * Leaf 1, EDX: all but DS, ACPI thermal, SS, TM, PBE and PSN, which need MSRs that we do not offer.
+ */
 #define F1D_HTT BIT(28)
 #define F1D_CLFLUSH BIT(19)
 #define F1D_PASS (0x0783fbffu | F1D_CLFLUSH)
@@ -65,25 +68,24 @@ struct cpuid_cache {
 #define F7B_INVPCID BIT(10)
 #define F7B_SMAP BIT(20)
 #define F7B_AVX512 (BIT(16) | BIT(17) | BIT(21) | BIT(28) | BIT(30) | BIT(31))
-#define F7B_PASS                                                                              \
-	(F7B_FSGSBASE | F7B_SMEP | F7B_INVPCID | F7B_SMAP | F7B_AVX512 |                      \
-	 BIT(3) /* BMI1 */ | BIT(5) /* AVX2 */ | BIT(8) /* BMI2 */ | BIT(9) /* ERMS */ |      \
-	 BIT(18) /* RDSEED */ | BIT(19) /* ADX */ | BIT(23) /* CLFLUSHOPT */ |                \
-	 BIT(24) /* CLWB */ | BIT(29) /* SHA */)
+#define F7B_PASS                                                                             \
+	(F7B_FSGSBASE | F7B_SMEP | F7B_INVPCID | F7B_SMAP | F7B_AVX512 | BIT(3) /* BMI1 */ | \
+	 BIT(5) /* AVX2 */ | BIT(8) /* BMI2 */ | BIT(9) /* ERMS */ | BIT(18) /* RDSEED */ |  \
+	 BIT(19) /* ADX */ | BIT(23) /* CLFLUSHOPT */ | BIT(24) /* CLWB */ | BIT(29) /* SHA */)
 
 #define F6A_ARAT BIT(2) /* our APIC timer never stops */
 
 /* Leaf 80000001. */
-#define FE1C_PASS                                                                             \
-	(BIT(0) /* LAHF */ | BIT(4) /* CR8 */ | BIT(5) /* LZCNT */ | BIT(6) /* SSE4A */ |     \
+#define FE1C_PASS                                                                         \
+	(BIT(0) /* LAHF */ | BIT(4) /* CR8 */ | BIT(5) /* LZCNT */ | BIT(6) /* SSE4A */ | \
 	 BIT(7) /* MISALIGNSSE */ | BIT(8) /* PREFETCHW */)
 #define FE1D_SYSCALL BIT(11)
 #define FE1D_NX BIT(20)
 #define FE1D_FFXSR BIT(25)
 #define FE1D_RDTSCP BIT(27)
 #define FE1D_LM BIT(29)
-#define FE1D_PASS                                                                             \
-	((F1D_PASS & ~F1D_CLFLUSH) | FE1D_SYSCALL | FE1D_NX | BIT(22) /* MMXEXT */ | FE1D_FFXSR |              \
+#define FE1D_PASS                                                                                 \
+	((F1D_PASS & ~F1D_CLFLUSH) | FE1D_SYSCALL | FE1D_NX | BIT(22) /* MMXEXT */ | FE1D_FFXSR | \
 	 BIT(26) /* 1 GiB pages */ | FE1D_RDTSCP | FE1D_LM)
 #define FE7D_INVARIANT_TSC BIT(8)
 
@@ -161,7 +163,8 @@ static void build_xstate(struct cpuid_cache *c)
 		c->xstate[i] = x86_cpuid(0xd, i);
 		size = MAX(size, c->xstate[i].eax + c->xstate[i].ebx);
 	}
-	c->xstate[0] = (struct cpuid_regs){ .eax = (u32)mask, .ecx = size, .edx = (u32)(mask >> 32) };
+	c->xstate[0] =
+	    (struct cpuid_regs){ .eax = (u32)mask, .ecx = size, .edx = (u32)(mask >> 32) };
 	/* XSAVEOPT, XSAVEC, XGETBV with ECX = 1; not XSAVES, which has an MSR of its own. */
 	c->xstate[1].eax = x86_cpuid(0xd, 1).eax & MASK(2, 0);
 }
@@ -178,7 +181,8 @@ static void build_extended(struct vcpu *v, struct cpuid_cache *c)
 	e[1].ecx &= FE1C_PASS;
 	e[1].edx &= FE1D_PASS;
 	e[7] = (struct cpuid_regs){ .edx = e[7].edx & FE7D_INVARIANT_TSC };
-	e[8] = (struct cpuid_regs){ .eax = e[8].eax & 0xffff, .ecx = v->partition->config.vcpus - 1 };
+	e[8] =
+	    (struct cpuid_regs){ .eax = e[8].eax & 0xffff, .ecx = v->partition->config.vcpus - 1 };
 }
 
 static void build_masks(struct cpuid_cache *c)
@@ -276,11 +280,10 @@ static struct cpuid_regs leaf_hypervisor(struct vcpu *v, u32 leaf)
 		memcpy(&r.ebx, CPUID_KVM_SIGNATURE, 12);
 		break;
 	case CPUID_KVM_BASE + 1:
-		r.eax = KVM_FEATURE_NOP_IO_DELAY | KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCK_STABLE;
+		r.eax =
+		    KVM_FEATURE_NOP_IO_DELAY | KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCK_STABLE;
 		break;
-	default:
-		v->cpuid->unknown++;
-		v->cpuid->last_unknown = leaf;
+	default: v->cpuid->unknown++; v->cpuid->last_unknown = leaf;
 	}
 	return r;
 }
@@ -296,16 +299,11 @@ static struct cpuid_regs leaf_basic(struct vcpu *v, u32 leaf, u32 subleaf)
 		if (vcpu_get_reg(v, REG_CR4) & CR4_OSXSAVE)
 			r.ecx |= F1C_OSXSAVE;
 		return r;
-	case 4:
-		return subleaf < ARRAY_SIZE(c->cache) ? c->cache[subleaf] : r;
-	case 7:
-		return subleaf == 0 ? c->basic[7] : r;
-	case 0xb:
-		return leaf_topology(v, subleaf);
-	case 0xd:
-		return leaf_xstate(v, subleaf);
-	default:
-		return c->basic[leaf];
+	case 4: return subleaf < ARRAY_SIZE(c->cache) ? c->cache[subleaf] : r;
+	case 7: return subleaf == 0 ? c->basic[7] : r;
+	case 0xb: return leaf_topology(v, subleaf);
+	case 0xd: return leaf_xstate(v, subleaf);
+	default: return c->basic[leaf];
 	}
 }
 

@@ -18,7 +18,9 @@ struct vcpu;
 MUST_CHECK int cpuid_init(struct vcpu *v);
 void cpuid_free(struct vcpu *v);
 struct cpuid_regs cpuid_guest(struct vcpu *v, u32 leaf, u32 subleaf);
-/* The CPUID instruction, on the vCPU's registers. Its FPU state is loaded; interrupts may be off. */
+/*
+ * The CPUID instruction, on the vCPU's registers. Its FPU state is loaded; interrupts may be off.
+ */
 void cpuid_answer(struct vcpu *v);
 /* Bits that the guest's CPUID allows: others give #GP. */
 u64 cpuid_cr4_mask(const struct vcpu *v);

@@ -5,8 +5,9 @@
 #include "vmm/cpuid.h"
 #include "vmm/partition.h"
 
-#define CR0_DEFINED                                                                             \
-	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+#define CR0_DEFINED                                                                                \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
+	 CR0_PG)
 /* A change of these makes old translations wrong (SDM 3A 4.10.4.1). */
 #define CR0_FLUSH (CR0_PG | CR0_WP | CR0_PE)
 #define CR4_FLUSH (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE)
@@ -20,8 +21,8 @@ static bool code_is_64bit(struct vcpu *v)
 }
 
 /*
- * Paging with PAE outside long mode loads four entries at CR3 and refuses reserved bits in them (SDM 3A
- * 4.4.1); VM entry would refuse them later. Where nothing answers, a bus reads as ones.
+ * Paging with PAE outside long mode loads four entries at CR3 and refuses reserved bits in them
+ * (SDM 3A 4.4.1); VM entry would refuse them later. Where nothing answers, a bus reads as ones.
  */
 #define PDPTES 4u
 #define PDPTE_PRESENT BIT(0)
@@ -40,7 +41,10 @@ static bool pdptes_valid(struct vcpu *v, u64 cr3)
 	return true;
 }
 
-/* Intel's processors do not enter long mode with a 286's task (SDM 2B MOV to CR); AMD's do not mind. */
+/*
+ * Intel's processors do not enter long mode with a 286's task (SDM 2B MOV to CR); AMD's do not
+ * mind.
+ */
 static bool task_is_16bit(struct vcpu *v)
 {
 	struct segment tr;
@@ -61,7 +65,9 @@ static int cr0_switch_paging(struct vcpu *v, u64 value)
 
 	if (value & CR0_PG) {
 		if (!(efer & EFER_LME))
-			return (cr4 & CR4_PAE) && !pdptes_valid(v, vcpu_get_reg(v, REG_CR3)) ? -EINVAL : 0;
+			return (cr4 & CR4_PAE) && !pdptes_valid(v, vcpu_get_reg(v, REG_CR3))
+				   ? -EINVAL
+				   : 0;
 		if (!long_mode_possible(v, cr4))
 			return -EINVAL;
 		vcpu_set_reg(v, REG_EFER, efer | EFER_LMA);
@@ -107,7 +113,8 @@ int cr3_write(struct vcpu *v, u64 value)
 			reserved &= ~CR3_NOFLUSH;
 		if (value & reserved)
 			return -EINVAL;
-	} else if ((cr4 & CR4_PAE) && (vcpu_get_reg(v, REG_CR0) & CR0_PG) && !pdptes_valid(v, value)) {
+	} else if ((cr4 & CR4_PAE) && (vcpu_get_reg(v, REG_CR0) & CR0_PG) &&
+		   !pdptes_valid(v, value)) {
 		return -EINVAL;
 	}
 	vcpu_set_reg(v, REG_CR3, value & ~CR3_NOFLUSH);

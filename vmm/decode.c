@@ -83,41 +83,18 @@ static void rep_prefix(struct decoder *d, bool repne)
 static bool legacy_prefix(struct decoder *d, u8 byte)
 {
 	switch (byte) {
-	case 0x26:
-		segment_prefix(d, SEG_ES);
-		return true;
-	case 0x2e:
-		segment_prefix(d, SEG_CS);
-		return true;
-	case 0x36:
-		segment_prefix(d, SEG_SS);
-		return true;
-	case 0x3e:
-		segment_prefix(d, SEG_DS);
-		return true;
-	case 0x64:
-		segment_prefix(d, SEG_FS);
-		return true;
-	case 0x65:
-		segment_prefix(d, SEG_GS);
-		return true;
-	case 0x66:
-		d->opsize = true;
-		return true;
-	case 0x67:
-		d->addrsize = true;
-		return true;
-	case 0xf0:
-		d->insn->lock = true;
-		return true;
-	case 0xf2:
-		rep_prefix(d, true);
-		return true;
-	case 0xf3:
-		rep_prefix(d, false);
-		return true;
-	default:
-		return false;
+	case 0x26: segment_prefix(d, SEG_ES); return true;
+	case 0x2e: segment_prefix(d, SEG_CS); return true;
+	case 0x36: segment_prefix(d, SEG_SS); return true;
+	case 0x3e: segment_prefix(d, SEG_DS); return true;
+	case 0x64: segment_prefix(d, SEG_FS); return true;
+	case 0x65: segment_prefix(d, SEG_GS); return true;
+	case 0x66: d->opsize = true; return true;
+	case 0x67: d->addrsize = true; return true;
+	case 0xf0: d->insn->lock = true; return true;
+	case 0xf2: rep_prefix(d, true); return true;
+	case 0xf3: rep_prefix(d, false); return true;
+	default: return false;
 	}
 }
 
@@ -319,14 +296,10 @@ static struct operand decode_modrm_operand(struct decoder *d, enum opcode_arg ar
 	bool is_reg = MODRM_MOD(d->modrm) == MOD_REGISTER;
 
 	switch (arg) {
-	case ARG_E8:
-		return operand_rm(d, 1);
-	case ARG_E16:
-		return operand_rm(d, 2);
-	case ARG_E32:
-		return operand_rm(d, MIN(size, 4));
-	case ARG_MW_RV:
-		return operand_rm(d, is_reg ? size : 2);
+	case ARG_E8: return operand_rm(d, 1);
+	case ARG_E16: return operand_rm(d, 2);
+	case ARG_E32: return operand_rm(d, MIN(size, 4));
+	case ARG_MW_RV: return operand_rm(d, is_reg ? size : 2);
 	case ARG_M:
 		if (is_reg)
 			fail(d, -EINVAL);
@@ -337,10 +310,8 @@ static struct operand decode_modrm_operand(struct decoder *d, enum opcode_arg ar
 		return operand_reg(d, MODRM_REG(d->modrm) | (d->insn->rex & REX_R ? 8 : 0), size);
 	case ARG_S:
 	case ARG_C:
-	case ARG_D:
-		return operand_special(d, arg, size);
-	default:
-		return operand_rm(d, size);
+	case ARG_D: return operand_special(d, arg, size);
+	default: return operand_rm(d, size);
 	}
 }
 
@@ -349,30 +320,18 @@ static struct operand decode_operand(struct decoder *d, enum opcode_arg arg)
 	u8 size = d->insn->op_size;
 
 	switch (arg) {
-	case ARG_NONE:
-		return (struct operand){ .kind = OPERAND_NONE };
-	case ARG_A:
-		return operand_reg(d, REG_RAX, size);
-	case ARG_DX:
-		return operand_reg(d, REG_RDX, 2);
-	case ARG_CL:
-		return operand_reg(d, REG_RCX, 1);
-	case ARG_ONE:
-		return operand_imm(1, 1);
-	case ARG_Z:
-		return operand_reg(d, (d->opcode & 7) | (d->insn->rex & REX_B ? 8 : 0), size);
-	case ARG_O:
-		return operand_moffs(d, size);
-	case ARG_IB:
-		return operand_imm(size, take_signed(d, 1));
-	case ARG_UB:
-		return operand_imm(1, take(d, 1));
-	case ARG_IZ:
-		return operand_imm(size, take_signed(d, MIN(size, 4)));
-	case ARG_IV:
-		return operand_imm(size, take_signed(d, size));
-	default:
-		return decode_modrm_operand(d, arg, size);
+	case ARG_NONE: return (struct operand){ .kind = OPERAND_NONE };
+	case ARG_A: return operand_reg(d, REG_RAX, size);
+	case ARG_DX: return operand_reg(d, REG_RDX, 2);
+	case ARG_CL: return operand_reg(d, REG_RCX, 1);
+	case ARG_ONE: return operand_imm(1, 1);
+	case ARG_Z: return operand_reg(d, (d->opcode & 7) | (d->insn->rex & REX_B ? 8 : 0), size);
+	case ARG_O: return operand_moffs(d, size);
+	case ARG_IB: return operand_imm(size, take_signed(d, 1));
+	case ARG_UB: return operand_imm(1, take(d, 1));
+	case ARG_IZ: return operand_imm(size, take_signed(d, MIN(size, 4)));
+	case ARG_IV: return operand_imm(size, take_signed(d, size));
+	default: return decode_modrm_operand(d, arg, size);
 	}
 }
 

@@ -25,7 +25,8 @@ static const char *const op_names[OP_COUNT] = {
 	[OP_RDMSR] = "rdmsr", [OP_WRMSR] = "wrmsr", [OP_RDTSC] = "rdtsc", [OP_RDTSCP] = "rdtscp",
 	[OP_RDPMC] = "rdpmc", [OP_MOV_CR] = "mov", [OP_MOV_DR] = "mov", [OP_CLTS] = "clts",
 	[OP_LMSW] = "lmsw", [OP_SMSW] = "smsw", [OP_INVD] = "invd", [OP_WBINVD] = "wbinvd",
-	[OP_INVLPG] = "invlpg", [OP_PAUSE] = "pause", [OP_VMCALL] = "vmcall", [OP_VMMCALL] = "vmmcall",
+	[OP_INVLPG] = "invlpg", [OP_PAUSE] = "pause", [OP_VMCALL] = "vmcall",
+	[OP_VMMCALL] = "vmmcall",
 	[OP_VMRUN] = "vmrun", [OP_VMLOAD] = "vmload", [OP_VMSAVE] = "vmsave", [OP_STGI] = "stgi",
 	[OP_CLGI] = "clgi", [OP_SKINIT] = "skinit", [OP_INVLPGA] = "invlpga",
 	[OP_MONITOR] = "monitor", [OP_MWAIT] = "mwait", [OP_XSETBV] = "xsetbv",
@@ -68,14 +69,10 @@ static void put_reg(struct text *t, unsigned reg, unsigned size, bool high8)
 static const char *size_name(unsigned size)
 {
 	switch (size) {
-	case 1:
-		return "byte";
-	case 2:
-		return "word";
-	case 4:
-		return "dword";
-	default:
-		return "qword";
+	case 1: return "byte";
+	case 2: return "word";
+	case 4: return "dword";
+	default: return "qword";
 	}
 }
 
@@ -120,26 +117,17 @@ static void put_memory(struct text *t, const struct insn *insn, unsigned size, u
 static void put_operand(struct text *t, const struct insn *insn, const struct operand *o, u64 rip)
 {
 	switch (o->kind) {
-	case OPERAND_NONE:
-		break;
-	case OPERAND_REG:
-		put_reg(t, o->reg, o->size, o->high8);
-		break;
-	case OPERAND_MEM:
-		put_memory(t, insn, o->size, rip);
-		break;
+	case OPERAND_NONE: break;
+	case OPERAND_REG: put_reg(t, o->reg, o->size, o->high8); break;
+	case OPERAND_MEM: put_memory(t, insn, o->size, rip); break;
 	case OPERAND_IMM:
 		if (insn->op == OP_PUSH)
 			put(t, "%s ", size_name(o->size));
 		put(t, "0x%llx", (unsigned long long)o->imm & (~0ull >> (64 - 8 * o->size)));
 		break;
-	case OPERAND_SREG:
-		put(t, "%s", segment_names[o->reg]);
-		break;
+	case OPERAND_SREG: put(t, "%s", segment_names[o->reg]); break;
 	case OPERAND_CR:
-	case OPERAND_DR:
-		put(t, "%s%u", o->kind == OPERAND_CR ? "cr" : "dr", o->reg);
-		break;
+	case OPERAND_DR: put(t, "%s%u", o->kind == OPERAND_CR ? "cr" : "dr", o->reg); break;
 	}
 }
 

@@ -179,7 +179,8 @@ const struct opcode opcode_group[GROUP_COUNT][8] = {
 		[7] = { OP_INVLPG, ARG_M, 0, OPCODE_BYTE, 0 },
 	},
 	[GROUP_8] = {
-		[4] = OP_ONLY(OP_BT), [5] = OP_ONLY(OP_BTS), [6] = OP_ONLY(OP_BTR), [7] = OP_ONLY(OP_BTC),
+		[4] = OP_ONLY(OP_BT), [5] = OP_ONLY(OP_BTS), [6] = OP_ONLY(OP_BTR),
+		[7] = OP_ONLY(OP_BTC),
 	},
 	[GROUP_11] = { OP_ONLY(OP_MOV) },
 	[GROUP_15] = { [7] = { OP_NOP, ARG_M, 0, OPCODE_BYTE, 0 } }, /* CLFLUSH, CLFLUSHOPT */

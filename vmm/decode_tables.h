@@ -42,7 +42,8 @@ enum opcode_arg {
 /* clang-format off */
 enum opcode_group {
 	GROUP_NONE,
-	GROUP_1, GROUP_1A, GROUP_2, GROUP_3B, GROUP_3V, GROUP_4, GROUP_5, GROUP_7, GROUP_8, GROUP_11, GROUP_15,
+	GROUP_1, GROUP_1A, GROUP_2, GROUP_3B, GROUP_3V, GROUP_4, GROUP_5, GROUP_7, GROUP_8,
+	GROUP_11, GROUP_15,
 	GROUP_P, /* 0F 0D: prefetches */
 	GROUP_COUNT,
 };

@@ -1,9 +1,11 @@
-/* The state of a vCPU in words: for the log when a partition stops by error, and for the monitor. */
+/*
+ * The state of a vCPU in words: for the log when a partition stops by error, and for the monitor.
+ */
+#include "lib/format.h"
 #include "vmm/decode.h"
 #include "vmm/guestwalk.h"
 #include "vmm/partition.h"
 #include "vmm/run.h"
-#include "lib/format.h"
 
 typedef void (*print_t)(const char *fmt, ...) PRINTF(1, 2);
 
@@ -55,8 +57,8 @@ static void print_segments(const struct vcpu_picture *pic, print_t print)
 	for (unsigned i = 0; i < SEG_COUNT; i++) {
 		const struct segment *s = &pic->seg[i];
 
-		print("  %-4s %04x base %016lx limit %08x attr %05x%s", names[i], s->selector, s->base,
-		      s->limit, s->attr, s->attr & SEG_ATTR_UNUSABLE ? " unusable" : "");
+		print("  %-4s %04x base %016lx limit %08x attr %05x%s", names[i], s->selector,
+		      s->base, s->limit, s->attr, s->attr & SEG_ATTR_UNUSABLE ? " unusable" : "");
 	}
 }
 
@@ -80,14 +82,16 @@ static void print_exit(const struct vcpu *v, print_t print)
 {
 	const struct vm_exit *e = &v->exit;
 
-	print("  last exit: %s (%s reason %#lx) at %#lx", vm_exit_name(e->reason), backend->name, e->raw,
-	      e->rip);
+	print("  last exit: %s (%s reason %#lx) at %#lx", vm_exit_name(e->reason), backend->name,
+	      e->raw, e->rip);
 	if (e->reason == VM_EXIT_IO)
 		print("  port %#x, %u bytes, %s%s", e->u.io.port, e->u.io.size,
 		      e->u.io.in ? "in" : "out", e->u.io.string ? ", string" : "");
 	if (e->reason == VM_EXIT_FAULT)
 		print("  guest-physical %#lx, %s%s", e->u.fault.gpa,
-		      e->u.fault.fetch ? "fetch" : e->u.fault.write ? "write" : "read",
+		      e->u.fault.fetch	 ? "fetch"
+		      : e->u.fault.write ? "write"
+					 : "read",
 		      e->u.fault.walk ? ", in a walk of the guest's tables" : "");
 	if (e->reason == VM_EXIT_RDMSR || e->reason == VM_EXIT_WRMSR)
 		print("  msr %#x", e->u.msr.index);

@@ -8,8 +8,8 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "vmm/emulate_insn.h"
-#include "vmm/partition.h"
 #include "vmm/known_length.h"
+#include "vmm/partition.h"
 
 #define PAGE_SIZE 4096u
 
@@ -31,16 +31,11 @@ static enum exit_action stop_unknown(struct emulation *e)
 enum exit_action emulate_result(struct emulation *e, int r)
 {
 	switch (r) {
-	case 0:
-		return EXIT_ADVANCE;
+	case 0: return EXIT_ADVANCE;
 	case -EFAULT:
-	case -EAGAIN:
-		return EXIT_RESUME;
-	case -ENOMEM:
-		partition_error(e->v, "no memory left for the guest");
-		return EXIT_STOP;
-	default:
-		return stop_unknown(e);
+	case -EAGAIN: return EXIT_RESUME;
+	case -ENOMEM: partition_error(e->v, "no memory left for the guest"); return EXIT_STOP;
+	default: return stop_unknown(e);
 	}
 }
 

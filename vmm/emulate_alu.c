@@ -54,28 +54,14 @@ u64 alu_binary(enum insn_op op, u64 a, u64 b, unsigned size, u64 *rflags)
 
 	switch (op) {
 	case OP_ADD:
-	case OP_XADD:
-		r = alu_add(a, b, 0, size, &flags);
-		break;
-	case OP_ADC:
-		r = alu_add(a, b, carry, size, &flags);
-		break;
-	case OP_SBB:
-		r = alu_sub(a, b, carry, size, &flags);
-		break;
+	case OP_XADD: r = alu_add(a, b, 0, size, &flags); break;
+	case OP_ADC: r = alu_add(a, b, carry, size, &flags); break;
+	case OP_SBB: r = alu_sub(a, b, carry, size, &flags); break;
 	case OP_AND:
-	case OP_TEST:
-		r = alu_logic(a & b, size, &flags);
-		break;
-	case OP_OR:
-		r = alu_logic(a | b, size, &flags);
-		break;
-	case OP_XOR:
-		r = alu_logic(a ^ b, size, &flags);
-		break;
-	default: /* SUB, CMP, CMPXCHG, CMPS, SCAS */
-		r = alu_sub(a, b, 0, size, &flags);
-		break;
+	case OP_TEST: r = alu_logic(a & b, size, &flags); break;
+	case OP_OR: r = alu_logic(a | b, size, &flags); break;
+	case OP_XOR: r = alu_logic(a ^ b, size, &flags); break;
+	default: /* SUB, CMP, CMPXCHG, CMPS, SCAS */ r = alu_sub(a, b, 0, size, &flags); break;
 	}
 	*rflags = (*rflags & ~ALU_FLAGS) | flags;
 	return r;
@@ -94,11 +80,8 @@ u64 alu_unary(enum insn_op op, u64 a, unsigned size, u64 *rflags)
 		r = alu_sub(a, 1, 0, size, &flags);
 		flags = (flags & ~RFLAGS_CF) | carry;
 		break;
-	case OP_NEG:
-		r = alu_sub(0, a, 0, size, &flags);
-		break;
-	default: /* NOT sets no flags */
-		return ~a & size_mask(size);
+	case OP_NEG: r = alu_sub(0, a, 0, size, &flags); break;
+	default: /* NOT sets no flags */ return ~a & size_mask(size);
 	}
 	*rflags = (*rflags & ~ALU_FLAGS) | flags;
 	return r;

@@ -125,31 +125,19 @@ int emulate_get(struct emulation *e, const struct operand *o, u64 *value)
 {
 	*value = 0;
 	switch (o->kind) {
-	case OPERAND_REG:
-		*value = get_register(e, o);
-		return 0;
-	case OPERAND_IMM:
-		*value = o->imm & size_mask(o->size);
-		return 0;
-	case OPERAND_MEM:
-		return guest_span_access(e->v, &e->mem, value, false);
-	case OPERAND_SREG:
-		*value = get_selector(e, o);
-		return 0;
-	default:
-		return -EINVAL;
+	case OPERAND_REG: *value = get_register(e, o); return 0;
+	case OPERAND_IMM: *value = o->imm & size_mask(o->size); return 0;
+	case OPERAND_MEM: return guest_span_access(e->v, &e->mem, value, false);
+	case OPERAND_SREG: *value = get_selector(e, o); return 0;
+	default: return -EINVAL;
 	}
 }
 
 int emulate_put(struct emulation *e, const struct operand *o, u64 value)
 {
 	switch (o->kind) {
-	case OPERAND_REG:
-		put_register(e, o, value);
-		return 0;
-	case OPERAND_MEM:
-		return guest_span_access(e->v, &e->mem, &value, true);
-	default: /* loading a segment register from a device: nobody does */
-		return -EINVAL;
+	case OPERAND_REG: put_register(e, o, value); return 0;
+	case OPERAND_MEM: return guest_span_access(e->v, &e->mem, &value, true);
+	default: /* loading a segment register from a device: nobody does */ return -EINVAL;
 	}
 }

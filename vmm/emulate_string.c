@@ -42,8 +42,10 @@ static void string_register_add(struct emulation *e, unsigned reg, s64 delta)
 	vcpu_set_reg(e->v, reg, size_merge(old, old + (u64)delta, e->insn.addr_size));
 }
 
-/* How many of count elements from here on lie in one page, in the segment, without a wrap. At
- * least 1. */
+/*
+ * How many of count elements from here on lie in one page, in the segment, without a wrap. At least
+ * 1.
+ */
 static unsigned string_run(struct emulation *e, const struct string_side *s, u64 offset,
 			   unsigned access, unsigned count, gva_t gva)
 {

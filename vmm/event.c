@@ -26,7 +26,10 @@ static bool makes_double_fault(u8 first, u8 second)
 static void event_set_exception(struct vcpu *v, u8 vector, bool has_error, u32 error)
 {
 	v->events.exception = (struct event){
-		.kind = EVENT_EXCEPTION, .vector = vector, .has_error = has_error, .error = error,
+		.kind = EVENT_EXCEPTION,
+		.vector = vector,
+		.has_error = has_error,
+		.error = error,
 	};
 }
 
@@ -41,8 +44,9 @@ static const struct event *event_pending_exception(const struct vcpu *v)
 }
 
 /*
- * A new exception goes before what it interrupted. An exception or INT n comes again by itself when its
- * instruction is repeated; an NMI waits as if it were new; an interrupt that was acknowledged is kept.
+ * A new exception goes before what it interrupted. An exception or INT n comes again by itself when
+ * its instruction is repeated; an NMI waits as if it were new; an interrupt that was acknowledged
+ * is kept.
  */
 static void event_requeue_interrupted(struct vcpu *v)
 {
@@ -195,7 +199,8 @@ void event_prepare(struct vcpu *v)
 
 	/* Most exits leave nothing to deliver. */
 	if (likely(ev->again.kind == EVENT_NONE && ev->exception.kind == EVENT_NONE &&
-		   !ev->nmi_pending && !ev->nmi_window && !ev->intr_window && !event_intr_pending(v)))
+		   !ev->nmi_pending && !ev->nmi_window && !ev->intr_window &&
+		   !event_intr_pending(v)))
 		return;
 	event_prepare_slow(v);
 }

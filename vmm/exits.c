@@ -168,8 +168,7 @@ static enum exit_action handle_cr(struct vcpu *v, struct vm_exit *exit)
 		cr0 = vcpu_get_reg(v, REG_CR0) & ~CR0_TS;
 		return cr0_write(v, cr0) ? raise_gp(v) : EXIT_ADVANCE;
 	case CR_LMSW:
-	default:
-		return cr0_load_low(v, exit->u.cr.value);
+	default: return cr0_load_low(v, exit->u.cr.value);
 	}
 }
 
@@ -211,7 +210,8 @@ static enum exit_action handle_exception(struct vcpu *v, struct vm_exit *exit)
 {
 	if (exit->u.exception.vector == VEC_PF)
 		vcpu_set_reg(v, REG_CR2, exit->u.exception.address);
-	event_raise(v, exit->u.exception.vector, exit->u.exception.has_error, exit->u.exception.error);
+	event_raise(v, exit->u.exception.vector, exit->u.exception.has_error,
+		    exit->u.exception.error);
 	return EXIT_RESUME;
 }
 
@@ -287,7 +287,8 @@ static const struct {
 	[VM_EXIT_HYPERCALL] = { "hypercall", handle_hypercall },
 	[VM_EXIT_EXCEPTION] = { "exception", handle_exception },
 	[VM_EXIT_XSETBV] = { "xsetbv", handle_xsetbv },
-	[VM_EXIT_CACHE] = { "cache", handle_skip }, /* guest memory is coherent: nothing to write back */
+	/* guest memory is coherent: nothing to write back */
+	[VM_EXIT_CACHE] = { "cache", handle_skip },
 	[VM_EXIT_RDPMC] = { "rdpmc", handle_rdpmc },
 	[VM_EXIT_INVLPG] = { "invlpg", handle_unknown }, /* never asked for */
 	[VM_EXIT_UNDEFINED] = { "undefined", handle_undefined },

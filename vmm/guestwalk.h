@@ -32,8 +32,10 @@ MUST_CHECK int guest_linear(struct vcpu *v, enum segment_name seg, u64 offset, u
 MUST_CHECK unsigned guest_linear_check(struct vcpu *v, unsigned bits, enum segment_name seg,
 				       u64 offset, unsigned size, unsigned access, gva_t *gva);
 
-/* Where up to 4 KiB of linear memory are: in one page, or at the end of one and the start of
- * another. */
+/*
+ * Where up to 4 KiB of linear memory are: in one page, or at the end of one and the start of
+ * another.
+ */
 struct guest_span {
 	gpa_t gpa[2];
 	unsigned len[2]; /* len[1] is 0 for one page */

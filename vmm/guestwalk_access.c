@@ -145,20 +145,11 @@ int guest_map(struct vcpu *v, gva_t gva, unsigned len, unsigned access, struct g
 static void copy_operand(void *dst, const void *src, unsigned len)
 {
 	switch (len) {
-	case 1:
-		__builtin_memcpy(dst, src, 1);
-		break;
-	case 2:
-		__builtin_memcpy(dst, src, 2);
-		break;
-	case 4:
-		__builtin_memcpy(dst, src, 4);
-		break;
-	case 8:
-		__builtin_memcpy(dst, src, 8);
-		break;
-	default:
-		memcpy(dst, src, len);
+	case 1: __builtin_memcpy(dst, src, 1); break;
+	case 2: __builtin_memcpy(dst, src, 2); break;
+	case 4: __builtin_memcpy(dst, src, 4); break;
+	case 8: __builtin_memcpy(dst, src, 8); break;
+	default: memcpy(dst, src, len);
 	}
 }
 

@@ -24,7 +24,7 @@ static int region_add(struct iobus *bus, const struct io_region *new)
 	u64 last = new->base + new->size - 1;
 	unsigned at = 0;
 
-	if (new->size == 0 || last < new->base || (new->space == IO_PORT && last > 0xffff))
+	if (new->size == 0 || last < new->base || (new->space == IO_PORT &&last > 0xffff))
 		return -EINVAL;
 	while (at < *count && table[at].base < new->base)
 		at++;
@@ -44,8 +44,13 @@ static int region_add(struct iobus *bus, const struct io_region *new)
 int iobus_add(struct iobus *bus, enum io_space space, u64 base, u64 size, const char *name,
 	      io_handler_t handler, void *dev)
 {
-	struct io_region r = { .space = space, .base = base, .size = size, .name = name,
-			       .handler = handler, .dev = dev, .width = WIDTH_ANY };
+	struct io_region r = { .space = space,
+			       .base = base,
+			       .size = size,
+			       .name = name,
+			       .handler = handler,
+			       .dev = dev,
+			       .width = WIDTH_ANY };
 
 	return region_add(bus, &r);
 }
@@ -53,8 +58,13 @@ int iobus_add(struct iobus *bus, enum io_space space, u64 base, u64 size, const 
 int iobus_add_bytes(struct iobus *bus, enum io_space space, u64 base, u64 size, const char *name,
 		    io_handler_t handler, void *dev)
 {
-	struct io_region r = { .space = space, .base = base, .size = size, .name = name,
-			       .handler = handler, .dev = dev, .width = WIDTH_BYTE };
+	struct io_region r = { .space = space,
+			       .base = base,
+			       .size = size,
+			       .name = name,
+			       .handler = handler,
+			       .dev = dev,
+			       .width = WIDTH_BYTE };
 
 	return region_add(bus, &r);
 }
@@ -126,7 +136,9 @@ static void access_split(struct iobus *bus, enum io_space space, struct io_acces
 	bool stray = false;
 
 	for (unsigned i = 0; i < a->size && i < sizeof(a->value); i++) {
-		struct io_access byte = { .addr = a->addr + i, .size = 1, .write = a->write,
+		struct io_access byte = { .addr = a->addr + i,
+					  .size = 1,
+					  .write = a->write,
 					  .value = (u8)(a->value >> i * 8) };
 
 		if (!access_byte(bus, space, &byte) && !stray) {

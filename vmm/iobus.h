@@ -31,7 +31,7 @@ struct io_region {
 	io_handler_t handler;
 	void *dev;
 	unsigned width; /* wider accesses are split into bytes: 1 or 8 */
-	u64 accesses; /* statistics, shown by the monitor */
+	u64 accesses;	/* statistics, shown by the monitor */
 };
 
 #define IOBUS_REGIONS 48

@@ -1,8 +1,9 @@
 #pragma once
 /*
- * Lengths of instructions whose exit names them, without a decoder: for processors that do not report
- * the length. Bytes in a page where RIP's instruction was found before count only when they are exactly
- * what is expected; the page may be stale as a TLB entry may, since the guest's INVLPG does not exit.
+ * Lengths of instructions whose exit names them, without a decoder: for processors that do not
+ * report the length. Bytes in a page where RIP's instruction was found before count only when they
+ * are exactly what is expected; the page may be stale as a TLB entry may, since the guest's INVLPG
+ * does not exit.
  */
 #include "types.h"
 #include "vmm/exit.h"

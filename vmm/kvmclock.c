@@ -64,8 +64,9 @@ int kvmclock_write_system(struct vcpu *v, u64 value)
 	page.tsc_timestamp = tsc_guest(v);
 	page.system_time = vclock_now(&v->partition->clock);
 	scale_for_khz(machine.tsc_khz, &page.tsc_to_system_mul, &page.tsc_shift);
-	return gmem_write(&v->partition->space, value & ~SYSTEM_TIME_ENABLE, &page, sizeof(page)) ?
-		       -EINVAL : 0;
+	return gmem_write(&v->partition->space, value & ~SYSTEM_TIME_ENABLE, &page, sizeof(page))
+		   ? -EINVAL
+		   : 0;
 }
 
 int kvmclock_tsc_moved(struct vcpu *v)

@@ -1,6 +1,6 @@
 /*
- * Model-specific registers: SDM 4, APM 2 appendix A. Which exist is what Debian's Linux, the firmware
- * images and our own guests were seen to use; everything else raises #GP and is counted.
+ * Model-specific registers: SDM 4, APM 2 appendix A. Which exist is what Debian's Linux, the
+ * firmware images and our own guests were seen to use; everything else raises #GP and is counted.
  */
 #include "vmm/msr.h"
 
@@ -133,7 +133,7 @@ static int msr_read_vendor(u32 msr, u64 *value)
 {
 	static const u32 intel[] = { MSR_PLATFORM_ID, MSR_FEATURE_CONTROL, MSR_PLATFORM_INFO };
 	static const u32 amd[] = {
-		MSR_AMD_SYSCFG, MSR_AMD_HWCR, MSR_AMD_NB_CFG, MSR_AMD_INT_PENDING, MSR_AMD_VM_CR,
+		MSR_AMD_SYSCFG, MSR_AMD_HWCR,	MSR_AMD_NB_CFG, MSR_AMD_INT_PENDING, MSR_AMD_VM_CR,
 		MSR_AMD_LS_CFG, MSR_AMD_IC_CFG, MSR_AMD_FP_CFG, MSR_AMD_DE_CFG,
 	};
 	const u32 *list = cpu_features.intel_like ? intel : amd;
@@ -269,7 +269,7 @@ int msr_write(struct vcpu *v, u32 msr, u64 value)
 	case MSR_KVM_WALL_CLOCK: return kvmclock_write_wall(v, value);
 	case MSR_KVM_SYSTEM_TIME: return kvmclock_write_system(v, value);
 	case MSR_MISC_ENABLE: v->misc_enable = value; return 0;
-	case MSR_BIOS_SIGN_ID:     /* written before CPUID to read a microcode revision */
+	case MSR_BIOS_SIGN_ID: /* written before CPUID to read a microcode revision */
 	case MSR_BIOS_UPDT_TRIG: return 0;
 	case MSR_MCG_STATUS: return value ? -EINVAL : 0;
 	case MSR_MTRR_CAP:
@@ -283,9 +283,11 @@ int msr_write(struct vcpu *v, u32 msr, u64 value)
 
 void msr_reset(struct vcpu *v)
 {
-	v->misc_enable = MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_BTS_UNAVAILABLE |
-			 MISC_ENABLE_PEBS_UNAVAILABLE;
-	/* What firmware would have set: RAM write-back, so that Linux finds nothing to complain of. */
+	v->misc_enable =
+	    MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE;
+	/*
+	 * What firmware would have set: RAM write-back, so that Linux finds nothing to complain of.
+	 */
 	v->mtrr_def_type = BIT(11) | 6;
 	v->tsc_adjust = v->tsc_aux = 0;
 	v->kvm_system_time = v->kvm_wall_clock = 0;

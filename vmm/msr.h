@@ -1,5 +1,7 @@
 #pragma once
-/* MSRs that a guest reads and writes by an exit. In the vCPU's thread, with the device lock held. */
+/*
+ * MSRs that a guest reads and writes by an exit. In the vCPU's thread, with the device lock held.
+ */
 #include "compiler.h"
 #include "types.h"
 struct vcpu;

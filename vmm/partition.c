@@ -5,16 +5,16 @@
 #include "vmm/partition.h"
 
 #include "drivers/acpi.h"
-#include "kernel/sched.h"
 #include "error.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
+#include "kernel/sched.h"
 #include "kernel/terminal.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "vmm/build.h"
-#include "vmm/run.h"
 #include "vmm/reaper.h"
+#include "vmm/run.h"
 #include "vmm/vmm.h"
 #include "x86/insn.h"
 
@@ -24,12 +24,9 @@ static struct waitq reaper_wait;
 static bool poweroff_when_idle;
 
 static const char *const stop_names[] = {
-	[STOP_NONE] = "?",
-	[STOP_SHUTDOWN] = "shutdown",
-	[STOP_RESET] = "reset",
-	[STOP_TRIPLE_FAULT] = "triple fault",
-	[STOP_KILLED] = "killed",
-	[STOP_ERROR] = "error",
+	[STOP_NONE] = "?",	  [STOP_SHUTDOWN] = "shutdown",
+	[STOP_RESET] = "reset",	  [STOP_TRIPLE_FAULT] = "triple fault",
+	[STOP_KILLED] = "killed", [STOP_ERROR] = "error",
 };
 
 struct partition *partition_find(const char *name)

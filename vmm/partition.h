@@ -12,7 +12,12 @@
 #include "vmm/vclock.h"
 #include "vmm/vcpu.h"
 
-enum partition_state { PARTITION_STOPPED, PARTITION_STARTING, PARTITION_RUNNING, PARTITION_STOPPING };
+enum partition_state {
+	PARTITION_STOPPED,
+	PARTITION_STARTING,
+	PARTITION_RUNNING,
+	PARTITION_STOPPING
+};
 
 enum stop_kind { STOP_NONE, STOP_SHUTDOWN, STOP_RESET, STOP_TRIPLE_FAULT, STOP_KILLED, STOP_ERROR };
 
@@ -27,11 +32,12 @@ struct partition {
 
 	struct mutex lock; /* protects state and its changes: start, stop, reset */
 	enum partition_state state;
-	struct waitq changed;     /* woken at every change of state */
-	unsigned live_vcpus;      /* atomic: vCPU threads that have not ended */
-	bool restart;             /* start again after this stop */
-	bool stay_stopped;        /* partition_stop() waits: a reset of the guest's own ends it, too */
-	u32 stop_claimed;         /* atomic: the first stopper's reason counts */
+	struct waitq changed; /* woken at every change of state */
+	unsigned live_vcpus;  /* atomic: vCPU threads that have not ended */
+	bool restart;	      /* start again after this stop */
+	/* partition_stop() waits: a reset of the guest's own ends it, too */
+	bool stay_stopped;
+	u32 stop_claimed; /* atomic: the first stopper's reason counts */
 	enum stop_kind stop_kind;
 	char stop_text[STOP_TEXT]; /* of STOP_ERROR */
 
@@ -39,12 +45,12 @@ struct partition {
 	struct gpspace space;
 	struct iobus bus;
 	struct mutex device_lock; /* held while any device or the bus of this partition works */
-	struct board board;       /* the emulated PC */
+	struct board board;	  /* the emulated PC */
 	struct vclock clock;
 	struct timer clock_timer; /* the host timer behind the clock */
 	unsigned vcpu_count;
 	struct vcpu *vcpu[VCPUS_MAX];
-	void *vendor;             /* permission maps */
+	void *vendor; /* permission maps */
 
 	u64 starts, resets;
 	u64 exits[VM_EXIT_REASONS]; /* of earlier runs */
@@ -59,12 +65,16 @@ void vmm_init(void);
 struct partition *partition_create(const struct partition_config *config);
 struct partition *partition_find(const char *name);
 /* Thread contexts other than the partition's own vCPUs: */
-MUST_CHECK int partition_start(struct partition *p); /* -EBUSY when it is not stopped; others logged */
+/* -EBUSY when it is not stopped; others logged */
+MUST_CHECK int partition_start(struct partition *p);
 void partition_stop(struct partition *p, enum stop_kind kind); /* returns when it has stopped */
 void partition_reset(struct partition *p);
 /* From a vCPU's own thread: asks for the end of the partition; every vCPU leaves its loop. */
-void partition_request_stop(struct partition *p, enum stop_kind kind, const char *fmt, ...) PRINTF(3, 4);
-/* Something about the guest that we cannot answer: stops it with "error: ..." and prints the state. */
+void partition_request_stop(struct partition *p, enum stop_kind kind, const char *fmt, ...)
+    PRINTF(3, 4);
+/*
+ * Something about the guest that we cannot answer: stops it with "error: ..." and prints the state.
+ */
 void partition_error(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
 /* A vCPU's thread says, last of all, that it has left its loop. */
 void partition_vcpu_ended(struct partition *p);

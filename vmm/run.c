@@ -1,6 +1,6 @@
 /*
- * The life of a vCPU's thread: prepare an event, enter the guest, handle the exit, again. One screen;
- * what each exit means is in exits.c, what waits to be delivered in event.c.
+ * The life of a vCPU's thread: prepare an event, enter the guest, handle the exit, again. One
+ * screen; what each exit means is in exits.c, what waits to be delivered in event.c.
  */
 #include "vmm/run.h"
 
@@ -28,8 +28,8 @@ void vcpu_request(struct vcpu *v, u32 bits)
 {
 	__atomic_or_fetch(&v->requests, bits, __ATOMIC_SEQ_CST);
 	/*
-	 * The vCPU's own code looks at the bits before it enters or sleeps. An interrupt handler in it may
-	 * come after that look: when the thread has queued itself to sleep it must be woken.
+	 * The vCPU's own code looks at the bits before it enters or sleeps. An interrupt handler in
+	 * it may come after that look: when the thread has queued itself to sleep it must be woken.
 	 */
 	if (v->thread && (v->thread != thread_current() || this_cpu()->in_interrupt))
 		vcpu_kick(v);
@@ -83,14 +83,18 @@ static bool vcpu_advance(struct vcpu *v, struct vm_exit *exit)
 	unsigned length = exit->length ? exit->length : emulate_length(v, exit);
 
 	if (unlikely(length == 0)) {
-		partition_error(v, "the instruction of a %s exit cannot be read", vm_exit_name(exit->reason));
+		partition_error(v, "the instruction of a %s exit cannot be read",
+				vm_exit_name(exit->reason));
 		return false;
 	}
 	vcpu_skip(v, exit->rip, length);
 	return true;
 }
 
-/* HLT: the thread sleeps; a request that turns out to be no event for the guest puts it back to sleep. */
+/*
+ * HLT: the thread sleeps; a request that turns out to be no event for the guest puts it back to
+ * sleep.
+ */
 static bool vcpu_halt(struct vcpu *v)
 {
 	v->state = VCPU_HALTED;
@@ -120,14 +124,16 @@ static bool vcpu_handle_exit(struct vcpu *v)
 }
 
 /*
- * The first tier: an exit that needs nothing of the host is answered with interrupts still off, and the
- * guest entered again. A host interrupt that waits makes that entry exit at once, so nothing is late.
+ * The first tier: an exit that needs nothing of the host is answered with interrupts still off, and
+ * the guest entered again. A host interrupt that waits makes that entry exit at once, so nothing is
+ * late.
  */
 static bool vcpu_answer_at_once(struct vcpu *v, struct vm_exit *exit)
 {
 	unsigned length;
 
-	if (exit->reason != VM_EXIT_CPUID || exit->in_flight.kind != EVENT_NONE || READ_ONCE(v->requests))
+	if (exit->reason != VM_EXIT_CPUID || exit->in_flight.kind != EVENT_NONE ||
+	    READ_ONCE(v->requests))
 		return false;
 	length = exit->length ? exit->length : emulate_length(v, exit);
 	if (unlikely(length == 0))
@@ -141,7 +147,10 @@ static bool vcpu_answer_at_once(struct vcpu *v, struct vm_exit *exit)
 	return true;
 }
 
-/* Enters the guest once, or again after exits of the first tier. Interrupts that wait are taken through the normal IDT at the STI. */
+/*
+ * Enters the guest once, or again after exits of the first tier. Interrupts that wait are taken
+ * through the normal IDT at the STI.
+ */
 static bool vcpu_enter(struct vcpu *v)
 {
 	int r;

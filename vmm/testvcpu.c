@@ -6,7 +6,9 @@
 #include "vmm/partition.h"
 #include "vmm/vfpu.h"
 
-#define TEST_PARTITION_ID 200 /* above those that manifests make: the owner and VPID are its own */
+#define TEST_PARTITION_ID                                                      \
+	200 /* above those that manifests make: the owner and VPID are its own \
+	     */
 
 static int test_partition_init(struct partition *p, const u8 *code, size_t size)
 {

@@ -27,8 +27,8 @@ u64 vclock_wall(const struct vclock *c)
 
 static u64 vclock_soonest(const struct vclock *c)
 {
-	return list_empty(&c->armed) ? VCLOCK_NEVER :
-				       list_first(&c->armed, struct vtimer, node)->deadline_ns;
+	return list_empty(&c->armed) ? VCLOCK_NEVER
+				     : list_first(&c->armed, struct vtimer, node)->deadline_ns;
 }
 
 static void vclock_tell(struct vclock *c)

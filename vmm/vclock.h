@@ -28,11 +28,11 @@ struct vclock {
 	void (*rearm)(void *ctx, u64 deadline_ns);
 	void *ctx;
 	u64 wall_offset_ns; /* Unix time in ns when the guest's clock is 0 */
-	u64 start_ns;       /* host time when the guest's clock was 0 */
+	u64 start_ns;	    /* host time when the guest's clock was 0 */
 
 	struct list armed; /* soonest first */
-	u64 told_ns;       /* what rearm() was last told */
-	bool running;      /* inside vclock_run(), which tells once at its end */
+	u64 told_ns;	   /* what rearm() was last told */
+	bool running;	   /* inside vclock_run(), which tells once at its end */
 };
 
 #define VCLOCK_NEVER (~0ull)

@@ -24,7 +24,10 @@ static void hook_nmi(void *ctx)
 	event_raise_nmi(ctx);
 }
 
-/* INIT restarts the machine of the boot processor; the others wait for their SIPI, and go on waiting. */
+/*
+ * INIT restarts the machine of the boot processor; the others wait for their SIPI, and go on
+ * waiting.
+ */
 static void hook_init(void *ctx)
 {
 	struct vcpu *v = ctx;

@@ -11,10 +11,10 @@
 struct partition;
 
 /* Asked of a vCPU by others; it looks at them before every entry. */
-#define VCPU_REQ_STOP BIT(0)    /* leave the run loop */
-#define VCPU_REQ_CLOCK BIT(1)   /* a deadline of the partition's clock has passed */
+#define VCPU_REQ_STOP BIT(0)	/* leave the run loop */
+#define VCPU_REQ_CLOCK BIT(1)	/* a deadline of the partition's clock has passed */
 #define VCPU_REQ_CONSOLE BIT(2) /* bytes wait in the console's input */
-#define VCPU_REQ_EVENT BIT(3)   /* look for interrupts again */
+#define VCPU_REQ_EVENT BIT(3)	/* look for interrupts again */
 
 enum vcpu_state { VCPU_OFF, VCPU_WAIT_SIPI, VCPU_RUNNING, VCPU_HALTED, VCPU_DONE };
 
@@ -27,12 +27,12 @@ struct fetch_hint {
 
 struct vcpu {
 	u64 gpr[REG_GPRS]; /* first: the entry code's view. RSP's slot is unused, see get_reg */
-	void *vendor;      /* struct vmx_vcpu or struct svm_vcpu */
+	void *vendor;	   /* struct vmx_vcpu or struct svm_vcpu */
 	struct partition *partition;
-	unsigned id;       /* 0 .. vcpus-1; also its APIC id */
+	unsigned id; /* 0 .. vcpus-1; also its APIC id */
 	struct thread *thread;
 
-	u32 requests;      /* atomic; VCPU_REQ_* */
+	u32 requests;		/* atomic; VCPU_REQ_* */
 	volatile bool in_guest; /* between the last look at requests and the exit */
 	enum vcpu_state state;
 	struct waitq wait; /* the thread sleeps here while halted */
@@ -42,10 +42,10 @@ struct vcpu {
 	struct vlapic lapic;
 	struct fetch_hint fetch;
 
-	u64 xcr0;        /* the guest's */
-	void *fpu;       /* XSAVE area, 64-byte aligned, cpu_features.xsave_size bytes */
+	u64 xcr0;  /* the guest's */
+	void *fpu; /* XSAVE area, 64-byte aligned, cpu_features.xsave_size bytes */
 	u64 tsc_offset;
-	u64 tsc_adjust;  /* MSR_TSC_ADJUST */
+	u64 tsc_adjust; /* MSR_TSC_ADJUST */
 	u64 tsc_aux;
 	u64 misc_enable;
 	u64 mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
@@ -66,7 +66,10 @@ void vcpu_destroy(struct vcpu *v);
 MUST_CHECK u64 vcpu_inspect_begin(struct vcpu *v);
 void vcpu_inspect_end(struct vcpu *v, u64 flags);
 struct load_entry;
-/* Sets the registers that a loaded image starts with, and the guest's TSC to 0. Before the first run. */
+/*
+ * Sets the registers that a loaded image starts with, and the guest's TSC to 0. Before the first
+ * run.
+ */
 void vcpu_enter_at(struct vcpu *v, const struct load_entry *e);
 
 /* Wakes the vCPU if it sleeps, and makes it leave the guest if it runs there. Any context. */

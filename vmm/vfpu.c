@@ -24,7 +24,9 @@ int vfpu_init(struct vcpu *v)
 	v->fpu = heap_alloc(MAX(size, 4096u));
 	if (!v->fpu)
 		return -ENOMEM;
-	/* XSTATE_BV = 0 restores the initial state of everything but MXCSR, which is always read. */
+	/*
+	 * XSTATE_BV = 0 restores the initial state of everything but MXCSR, which is always read.
+	 */
 	*(u32 *)((u8 *)v->fpu + MXCSR_OFFSET) = MXCSR_RESET;
 	v->xcr0 = XCR0_X87;
 	return 0;
@@ -49,7 +51,10 @@ void vfpu_load(struct vcpu *v)
 		return;
 	}
 	x86_xsetbv(0, mask);
-	__asm__ volatile("xrstor64 (%0)" : : "r"(v->fpu), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+	__asm__ volatile("xrstor64 (%0)"
+			 :
+			 : "r"(v->fpu), "a"((u32)mask), "d"((u32)(mask >> 32))
+			 : "memory");
 	x86_xsetbv(0, v->xcr0);
 }
 
@@ -64,7 +69,10 @@ void vfpu_put(struct vcpu *v)
 	/* Read back, because not every engine intercepts XSETBV. */
 	v->xcr0 = x86_xgetbv(0);
 	x86_xsetbv(0, mask);
-	__asm__ volatile("xsave64 (%0)" : : "r"(v->fpu), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+	__asm__ volatile("xsave64 (%0)"
+			 :
+			 : "r"(v->fpu), "a"((u32)mask), "d"((u32)(mask >> 32))
+			 : "memory");
 }
 
 int vfpu_set_xcr0(struct vcpu *v, u32 index, u64 value)

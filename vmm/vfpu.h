@@ -8,7 +8,9 @@
 
 struct vcpu;
 
-/* The XCR0 bits a guest may set: what the processor has and what its XSAVE area of ours can keep. */
+/*
+ * The XCR0 bits a guest may set: what the processor has and what its XSAVE area of ours can keep.
+ */
 u64 vfpu_xcr0_mask(void);
 /* Allocates the area in the state after RESET. -ENOMEM. */
 MUST_CHECK int vfpu_init(struct vcpu *v);

@@ -1,4 +1,7 @@
-/* Start of the VMM: the processor's virtualization, the manifest, the partitions that start by themselves. */
+/*
+ * Start of the VMM: the processor's virtualization, the manifest, the partitions that start by
+ * themselves.
+ */
 #include "vmm/vmm.h"
 
 #include "error.h"

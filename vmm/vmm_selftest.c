@@ -1,7 +1,7 @@
 /*
- * The life of partitions, with boot sectors of a few bytes as guests: that stopping gives everything
- * back, that a halted guest costs nothing, that two busy ones share the processor, that a bad image is
- * refused and a triple fault ends its own partition alone.
+ * The life of partitions, with boot sectors of a few bytes as guests: that stopping gives
+ * everything back, that a halted guest costs nothing, that two busy ones share the processor, that
+ * a bad image is refused and a triple fault ends its own partition alone.
  */
 #include "vmm/vmm_selftest.h"
 
@@ -82,7 +82,9 @@ static int test_rounds(struct selftest *t)
 
 	SELFTEST_EXPECT(t, backend && p);
 	for (unsigned round = 0; round <= ROUNDS; round++) {
-		/* The first round warms caches up: stacks and heap pages are kept for the next use. */
+		/*
+		 * The first round warms caches up: stacks and heap pages are kept for the next use.
+		 */
 		if (round == 1)
 			before = frame_count(OWNER_FREE);
 		SELFTEST_EXPECT(t, partition_start(p) == 0);
@@ -107,7 +109,8 @@ static int test_halted_costs_nothing(struct selftest *t)
 	exits = partition_exits(p);
 	thread_sleep_ns(20 * NS_PER_MS);
 	SELFTEST_EXPECT(t, partition_exits(p) == exits);
-	SELFTEST_EXPECT(t, p->vcpu[0]->thread->switches <= switches + 1); /* the PIT's tick of 55 ms */
+	/* the PIT's tick of 55 ms */
+	SELFTEST_EXPECT(t, p->vcpu[0]->thread->switches <= switches + 1);
 	partition_stop(p, STOP_KILLED);
 	return SELFTEST_OK;
 }

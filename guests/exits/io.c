@@ -14,14 +14,9 @@ static u64 in_to_rax(u32 size, u16 port)
 	u64 rax = SEED;
 
 	switch (size) {
-	case 1:
-		asm volatile("inb %%dx, %%al" : "+a"(rax) : "d"(port));
-		break;
-	case 2:
-		asm volatile("inw %%dx, %%ax" : "+a"(rax) : "d"(port));
-		break;
-	default:
-		asm volatile("inl %%dx, %%eax" : "+a"(rax) : "d"(port));
+	case 1: asm volatile("inb %%dx, %%al" : "+a"(rax) : "d"(port)); break;
+	case 2: asm volatile("inw %%dx, %%ax" : "+a"(rax) : "d"(port)); break;
+	default: asm volatile("inl %%dx, %%eax" : "+a"(rax) : "d"(port));
 	}
 	return rax;
 }

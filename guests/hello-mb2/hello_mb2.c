@@ -44,9 +44,7 @@ static void check_tag(const struct mb2_tag *tag, u32 *seen)
 	case MB2_TAG_MEMORY:
 		check_range(memory->mem_lower, 512, 640, "lower memory ends below 640 KiB");
 		break;
-	case MB2_TAG_MMAP:
-		check_map((const void *)tag);
-		break;
+	case MB2_TAG_MMAP: check_map((const void *)tag); break;
 	}
 }
 

@@ -97,19 +97,14 @@ static void put_conversion(char c, __builtin_va_list *args, const struct spec *s
 		s = __builtin_va_arg(*args, const char *);
 		put_padded(s, strlen(s), spec);
 		break;
-	case 'c':
-		serial_putc((char)__builtin_va_arg(*args, int));
-		break;
+	case 'c': serial_putc((char)__builtin_va_arg(*args, int)); break;
 	case 'd':
 		value = next_signed(args, spec, &negative);
 		put_number(value, false, negative, spec);
 		break;
 	case 'u':
-	case 'x':
-		put_number(next_unsigned(args, spec), c == 'x', false, spec);
-		break;
-	default:
-		serial_putc(c);
+	case 'x': put_number(next_unsigned(args, spec), c == 'x', false, spec); break;
+	default: serial_putc(c);
 	}
 }
 

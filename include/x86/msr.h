@@ -1,10 +1,12 @@
 #pragma once
-/* Model-specific registers: SDM 4, APM 2 appendix A. The comment names the CPUID feature, if any. */
+/*
+ * Model-specific registers: SDM 4, APM 2 appendix A. The comment names the CPUID feature, if any.
+ */
 #define MSR_TSC 0x10
 #define MSR_PLATFORM_ID 0x17
 #define MSR_APIC_BASE 0x1b
 #define MSR_FEATURE_CONTROL 0x3a /* VMX or SMX */
-#define MSR_TSC_ADJUST 0x3b      /* 7.EBX[1] */
+#define MSR_TSC_ADJUST 0x3b	 /* 7.EBX[1] */
 #define MSR_SPEC_CTRL 0x48
 #define MSR_PRED_CMD 0x49
 #define MSR_BIOS_UPDT_TRIG 0x79

@@ -1,31 +1,65 @@
 #pragma once
 /*
- * Numbers of registers and segments, in the order of the instruction encoding (SDM 2A 2.1.5), which is
- * also the order of VMX exit qualifications (SDM 3C 27.2.1), and architectural bits of CRs and RFLAGS.
+ * Numbers of registers and segments, in the order of the instruction encoding (SDM 2A 2.1.5), which
+ * is also the order of VMX exit qualifications (SDM 3C 27.2.1), and architectural bits of CRs and
+ * RFLAGS.
  */
 #include "compiler.h"
 #include "types.h"
 
 // clang-format off: one line for each group, as in the manual
 enum {
-	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+	REG_RAX,
+	REG_RCX,
+	REG_RDX,
+	REG_RBX,
+	REG_RSP,
+	REG_RBP,
+	REG_RSI,
+	REG_RDI,
+	REG_R8,
+	REG_R9,
+	REG_R10,
+	REG_R11,
+	REG_R12,
+	REG_R13,
+	REG_R14,
+	REG_R15,
 	REG_GPRS, /* how many general registers there are */
 	REG_RIP = REG_GPRS,
 	REG_RFLAGS,
-	REG_CR0, REG_CR2, REG_CR3, REG_CR4,
-	REG_DR6, REG_DR7,
-	REG_EFER, REG_PAT,
-	REG_STAR, REG_LSTAR, REG_CSTAR, REG_SFMASK, REG_KERNEL_GS_BASE,
-	REG_SYSENTER_CS, REG_SYSENTER_ESP, REG_SYSENTER_EIP,
+	REG_CR0,
+	REG_CR2,
+	REG_CR3,
+	REG_CR4,
+	REG_DR6,
+	REG_DR7,
+	REG_EFER,
+	REG_PAT,
+	REG_STAR,
+	REG_LSTAR,
+	REG_CSTAR,
+	REG_SFMASK,
+	REG_KERNEL_GS_BASE,
+	REG_SYSENTER_CS,
+	REG_SYSENTER_ESP,
+	REG_SYSENTER_EIP,
 	REG_DEBUGCTL,
 	REG_INTR_SHADOW, /* 1 while STI or MOV SS holds interrupts off for one instruction */
 	REG_COUNT,
 };
 
 enum segment_name {
-	SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, /* the order of sreg encodings */
-	SEG_LDTR, SEG_TR, SEG_GDTR, SEG_IDTR,
+	SEG_ES,
+	SEG_CS,
+	SEG_SS,
+	SEG_DS,
+	SEG_FS,
+	SEG_GS, /* the order of sreg encodings */
+	SEG_LDTR,
+	SEG_TR,
+	SEG_GDTR,
+	SEG_IDTR,
 	SEG_COUNT,
 };
 // clang-format on
@@ -40,7 +74,7 @@ struct segment {
 
 #define SEG_ATTR_TYPE 0x000f
 #define SEG_TYPE_BUSY_TSS16 3 /* of a system segment, SDM 3A table 3-2 */
-#define SEG_ATTR_S 0x0010 /* code or data, not a system segment */
+#define SEG_ATTR_S 0x0010     /* code or data, not a system segment */
 #define SEG_ATTR_DPL_SHIFT 5
 #define SEG_ATTR_DPL 0x0060
 #define SEG_ATTR_P 0x0080
@@ -125,8 +159,9 @@ struct segment {
 // clang-format off
 /* Exception vectors, SDM 3A 6.3.1. */
 enum {
-	VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5, VEC_UD = 6, VEC_NM = 7,
-	VEC_DF = 8, VEC_TS = 10, VEC_NP = 11, VEC_SS = 12, VEC_GP = 13, VEC_PF = 14, VEC_MF = 16,
+	VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5, VEC_UD = 6,
+	VEC_NM = 7, VEC_DF = 8, VEC_TS = 10, VEC_NP = 11, VEC_SS = 12, VEC_GP = 13,
+	VEC_PF = 14, VEC_MF = 16,
 	VEC_AC = 17, VEC_MC = 18, VEC_XM = 19, VEC_VE = 20, VEC_CP = 21, VEC_SX = 30,
 };
 // clang-format on

@@ -174,7 +174,7 @@ static void test_rtc(void **state)
 {
 	(void)state;
 	pic_start();
-	outb(&rig, 0x21, 0x01); /* without the timer */
+	outb(&rig, 0x21, 0x01);	  /* without the timer */
 	outw(&rig, 0x70, 0x120b); /* index B, and its update interrupt */
 	devrig_advance(&rig, NS_PER_SEC);
 	assert_int_equal(vpic_ack(&board.pic), SLAVE_BASE);
@@ -220,8 +220,8 @@ static void test_keyboard_lines(void **state)
 /* The ports that Linux touches at boot (PLATFORM.md) but for the VGA's are answered by somebody. */
 static void test_no_strays(void **state)
 {
-	static const u16 ports[] = { 0x20, 0x21, 0xa0,  0xa1,  0x40,  0x43,  0x42,  0x61,  0x60,
-				     0x64, 0x70, 0x71,  0x80,  0x3f8, 0x3fe, 0xcf8, 0xcfc, 0x2f9,
+	static const u16 ports[] = { 0x20,  0x21,  0xa0,  0xa1, 0x40,  0x43,  0x42,  0x61,  0x60,
+				     0x64,  0x70,  0x71,  0x80, 0x3f8, 0x3fe, 0xcf8, 0xcfc, 0x2f9,
 				     0x3e9, 0x2e9, 0xcf9, 0x92, 0x4d0, 0x4d1, 0x604, 0x608 };
 
 	(void)state;
@@ -237,8 +237,8 @@ static void test_no_strays(void **state)
 /* A layout that does not fit says so, whichever device meets it. */
 static void test_layout_mistakes(void **state)
 {
-	static const u16 taken[] = { 0x20, 0xa0, 0x4d1, 0x41, 0x61, 0x70, 0x605, 0x3ff, 0x60, 0x64,
-				     0xcfd, 0x80, 0x92, 0x2f8 };
+	static const u16 taken[] = { 0x20,  0xa0, 0x4d1, 0x41,	0x61, 0x70, 0x605,
+				     0x3ff, 0x60, 0x64,	 0xcfd, 0x80, 0x92, 0x2f8 };
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(taken); i++) {
@@ -249,8 +249,8 @@ static void test_layout_mistakes(void **state)
 	}
 	devrig_init(&rig, WALL);
 	for (u16 i = 0; i < IOBUS_REGIONS - 4; i++)
-		assert_int_equal(iobus_add(&rig.bus, IO_PORT, 0x8000 + i, 1, "x", vlapic_mmio, NULL),
-				 0);
+		assert_int_equal(
+		    iobus_add(&rig.bus, IO_PORT, 0x8000 + i, 1, "x", vlapic_mmio, NULL), 0);
 	assert_int_equal(make(), -ENOSPC);
 }
 

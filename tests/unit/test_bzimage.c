@@ -1,7 +1,8 @@
 // SOURCES: vmm/load/load.c vmm/load/loader.c vmm/load/layout.c vmm/load/entry.c vmm/load/linux.c
 // SOURCES: vmm/load/kimage.c vmm/load/emit.c vmm/load/multiboot1.c vmm/load/multiboot2.c
 // SOURCES: vmm/load/multiboot2_info.c vmm/load/bootsector.c lib/elf.c tests/unit/stubs/guestmem.c
-/* vmm/load/linux.c: a synthetic bzImage in all its variations, and Debian's kernel if it is there.
+/*
+ * vmm/load/linux.c: a synthetic bzImage in all its variations, and Debian's kernel if it is there.
  */
 #include "tests/unit/stubs/unit.h"
 

@@ -1,7 +1,10 @@
 // SOURCES: vmm/cr.c tests/unit/stubs/vcpu.c
 // SOURCES: mm/gmem.c mm/gpspace.c mm/pt.c mm/pt_format.c mm/frame.c mm/memmap.c
 // SOURCES: tests/unit/stubs/arena.c tests/unit/stubs/frames.c tests/unit/stubs/panic.c
-/* What MOV to a control register refuses: each case would else be a guest state that VM entry refuses. */
+/*
+ * What MOV to a control register refuses: each case would else be a guest state that VM entry
+ * refuses.
+ */
 #include "tests/unit/stubs/unit.h"
 
 #include <string.h>

@@ -26,8 +26,7 @@ static bool is_printable(const struct insn *insn)
 	if (insn->mem_rip && (insn->segment_override || insn->addr_size == 4))
 		return false;
 	switch (insn->op) {
-	case OP_XCHG: /* of two registers: in either order */
-		return insn->dst.kind == OPERAND_MEM;
+	case OP_XCHG: /* of two registers: in either order */ return insn->dst.kind == OPERAND_MEM;
 	case OP_NOP:	/* also CLFLUSH, prefetches, and NOPs with an operand */
 	case OP_INVLPG: /* memory without a size */
 	case OP_VMRUN:
@@ -40,16 +39,12 @@ static bool is_printable(const struct insn *insn)
 	case OP_MONITOR:
 	case OP_MWAIT: /* also the X forms */
 	case OP_MOV_DR:
-	case OP_INT1:
-		return false;
-	case OP_MOV_CR:
-		return !insn->lock;
+	case OP_INT1: return false;
+	case OP_MOV_CR: return !insn->lock;
 	case OP_MOVSX: /* of 16 bits to 16, which compilers do not emit */
 		return insn->dst.size > insn->src.size;
-	case OP_MOVZX:
-		return insn->dst.size > insn->src.size;
-	default:
-		return true;
+	case OP_MOVZX: return insn->dst.size > insn->src.size;
+	default: return true;
 	}
 }
 

@@ -80,21 +80,23 @@ extern const struct native_insn native_insns[], native_strings[], native_end[];
 #define L(text) INSN(text, 0x8c5) /* AF undefined */
 #define B(text) INSN(text, 0x041) /* bit tests */
 #define X(text) INSN(text, 0x801) /* products: CF and OF */
-#define MR(op) I(op " [rdi+8], bl") I(op " [rdi+8], ch") I(op " [rdi+8], r8w") I(op " [rdi+8], edx") \
-	I(op " [rdi+8], r9")
-#define RM(op) I(op " bl, [rdi+8]") I(op " dh, [rdi+8]") I(op " r8w, [rdi+8]") I(op " edx, [rdi+8]") \
-	I(op " r9, [rdi+8]")
+#define MR(op) I(op " [rdi+8], bl") I(op " [rdi+8], ch") I(op " [rdi+8], r8w") \
+	I(op " [rdi+8], edx") I(op " [rdi+8], r9")
+#define RM(op) I(op " bl, [rdi+8]") I(op " dh, [rdi+8]") I(op " r8w, [rdi+8]") \
+	I(op " edx, [rdi+8]") I(op " r9, [rdi+8]")
 #define MI(op) I(op " byte ptr [rdi], -3") I(op " word ptr [rdi], 0x1234") \
 	I(op " dword ptr [rdi], -100") I(op " dword ptr [rdi], 0x12345678") \
 	I(op " qword ptr [rdi], -0x12345678")
-#define LMR(op) L(op " [rdi+8], bl") L(op " [rdi+8], r8w") L(op " [rdi+8], edx") L(op " [rdi+8], r9")
-#define LRM(op) L(op " bl, [rdi+8]") L(op " r8w, [rdi+8]") L(op " edx, [rdi+8]") L(op " r9, [rdi+8]")
+#define LMR(op) L(op " [rdi+8], bl") L(op " [rdi+8], r8w") L(op " [rdi+8], edx") \
+	L(op " [rdi+8], r9")
+#define LRM(op) L(op " bl, [rdi+8]") L(op " r8w, [rdi+8]") L(op " edx, [rdi+8]") \
+	L(op " r9, [rdi+8]")
 #define LMI(op) L(op " byte ptr [rdi], -3") L(op " word ptr [rdi], 0x1234") \
 	L(op " dword ptr [rdi], -100") L(op " qword ptr [rdi], -0x12345678")
 #define M(op) I(op " byte ptr [rdi-1]") I(op " word ptr [rdi+2]") I(op " dword ptr [rdi+4]") \
 	I(op " qword ptr [rdi+3]")
-#define BITS(op) B(op " word ptr [rdi], 13") B(op " dword ptr [rdi], 31") B(op " qword ptr [rdi], 63") \
-	B(op " dword ptr [rdi], 0xfe")
+#define BITS(op) B(op " word ptr [rdi], 13") B(op " dword ptr [rdi], 31") \
+	B(op " qword ptr [rdi], 63") B(op " dword ptr [rdi], 0xfe")
 #define S1(op) L(op " byte ptr [rdi], 1") L(op " word ptr [rdi], 1") L(op " dword ptr [rdi], 1") \
 	L(op " qword ptr [rdi], 1")
 #define SN(op) SHIFT(op " byte ptr [rdi], 7") SHIFT(op " word ptr [rdi], 3") \
@@ -117,9 +119,11 @@ __asm__(".pushsection .data.insns,\"aw\"\n.balign 8\nnative_insns:\n.popsection\
 	LMR("and") LRM("and") LMI("and") LMR("or") LRM("or") LMI("or")
 	LMR("xor") LRM("xor") LMI("xor") LMR("test") LMI("test")
 	M("not") M("neg") M("inc") M("dec")
-	I("xchg [rdi], bl") I("xchg [rdi], ah") I("xchg [rdi], cx") I("xchg [rdi], edx") I("xchg [rdi], r8")
+	I("xchg [rdi], bl") I("xchg [rdi], ah") I("xchg [rdi], cx") I("xchg [rdi], edx")
+	I("xchg [rdi], r8")
 	I("xadd [rdi], bl") I("xadd [rdi], cx") I("xadd [rdi], edx") I("lock xadd [rdi], r8")
-	I("cmpxchg [rdi], bl") I("cmpxchg [rdi], cx") I("cmpxchg [rdi], edx") I("lock cmpxchg [rdi], r8")
+	I("cmpxchg [rdi], bl") I("cmpxchg [rdi], cx") I("cmpxchg [rdi], edx")
+	I("lock cmpxchg [rdi], r8")
 	I("cmpxchg [r11], rbx") /* equal: R11 points to a copy of RAX */ I("cmpxchg [r11], ebx")
 	BITS("bt") BITS("bts") BITS("btr") BITS("btc")
 	B("bt dword ptr [rdi], r10d") B("bts word ptr [rdi], r10w") B("btr qword ptr [rdi], r10")
@@ -129,7 +133,8 @@ __asm__(".pushsection .data.insns,\"aw\"\n.balign 8\nnative_insns:\n.popsection\
 	C("o") C("no") C("b") C("ae") C("z") C("nz") C("be") C("a") C("s") C("ns") C("pe") C("po")
 	C("l") C("ge") C("le") C("g")
 	X("imul cx, [rdi]") X("imul edx, [rdi]") X("imul r8, [rdi]")
-	X("mul byte ptr [rdi]") X("mul word ptr [rdi]") X("mul dword ptr [rdi]") X("mul qword ptr [rdi]")
+	X("mul byte ptr [rdi]") X("mul word ptr [rdi]") X("mul dword ptr [rdi]")
+	X("mul qword ptr [rdi]")
 	I("clflush [rdi]") I("prefetcht0 [rdi]") I("nop dword ptr [rdi]")
 	"\n.att_syntax\n.popsection\n"
 	".pushsection .data.insns,\"aw\"\nnative_strings:\n.popsection\n"

@@ -146,9 +146,7 @@ static void test_random(void **state)
 			err = gmem_write(&gs, gpa, buf, len);
 			ram &= !rom;
 			break;
-		case 1:
-			err = gmem_load(&gs, gpa, buf, len);
-			break;
+		case 1: err = gmem_load(&gs, gpa, buf, len); break;
 		case 2:
 			err = gmem_zero(&gs, gpa, len);
 			memset(buf, 0, len);

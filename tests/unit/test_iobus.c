@@ -82,9 +82,9 @@ static void test_full(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < IOBUS_REGIONS; i++) /* not in order */
-		assert_int_equal(iobus_add(&bus, IO_PORT, (i * 29 % IOBUS_REGIONS) * 16, 4, "x",
-					   mem_io, &one),
-				 0);
+		assert_int_equal(
+		    iobus_add(&bus, IO_PORT, (i * 29 % IOBUS_REGIONS) * 16, 4, "x", mem_io, &one),
+		    0);
 	assert_int_equal(iobus_add(&bus, IO_PORT, 0x8000, 1, "x", mem_io, &one), -ENOSPC);
 	for (unsigned i = 0; i < IOBUS_REGIONS; i++) {
 		assert_int_equal(bus.port[i].base, i * 16);
@@ -102,7 +102,8 @@ static void test_find(void **state)
 	assert_null(iobus_find(&bus, IO_PORT, 0));
 	assert_null(iobus_find(&bus, IO_MEMORY, ~0ull));
 	for (unsigned n = 1; n < 20; n++) {
-		assert_int_equal(iobus_add(&bus, IO_MEMORY, n * 0x1000, 0x800, "x", mem_io, &one), 0);
+		assert_int_equal(iobus_add(&bus, IO_MEMORY, n * 0x1000, 0x800, "x", mem_io, &one),
+				 0);
 		for (u64 at = 0; at < 22 * 0x1000; at += 0x400) {
 			bool in = at >= 0x1000 && at / 0x1000 <= n && at % 0x1000 < 0x800;
 			struct io_region *r = iobus_find(&bus, IO_MEMORY, at);

@@ -15,7 +15,7 @@ static void assert_contents(struct list *l, const int *want, size_t n)
 	struct list *p;
 	size_t i = 0;
 
-	list_for_each (it, l, node) {
+	list_for_each(it, l, node) {
 		assert_true(i < n);
 		assert_int_equal(it->value, want[i++]);
 	}
@@ -66,7 +66,7 @@ static void test_remove_while_walking(void **state)
 		item[i].value = i;
 		list_push_back(&l, &item[i].node);
 	}
-	list_for_each_safe (it, tmp, &l, node)
+	list_for_each_safe(it, tmp, &l, node)
 		if (it->value % 2)
 			list_remove(&it->node);
 	assert_contents(&l, (int[]){ 0, 2, 4, 6, 8 }, 5);

@@ -7,7 +7,7 @@
 
 static struct devrig rig;
 static struct vtimer timer[TIMERS];
-static char fired[256]; /* letters, in order */
+static char fired[256];		   /* letters, in order */
 static void (*action)(unsigned n); /* what the timers do beyond noting that they fired */
 
 static void fire(void *arg)
@@ -170,7 +170,8 @@ static void test_conversion(void **state)
 		assert_int_equal(ticks, (u64)((unsigned __int128)ns * f / NS_PER_SEC));
 		assert_true(back <= ns);
 		assert_true(f > NS_PER_SEC || vclock_ns_to_ticks(back, f) == ticks);
-		assert_true(ticks == 0 || f > NS_PER_SEC || vclock_ns_to_ticks(back - 1, f) < ticks);
+		assert_true(ticks == 0 || f > NS_PER_SEC ||
+			    vclock_ns_to_ticks(back - 1, f) < ticks);
 	}
 }
 
@@ -182,7 +183,8 @@ static void random_action(unsigned n)
 	fired[0] = '\0';
 	(void)n;
 	if (r & 1)
-		vtimer_arm(&timer[r >> 8 & (TIMERS - 1)], vclock_now(&rig.clock) + (r >> 16 & 0xff));
+		vtimer_arm(&timer[r >> 8 & (TIMERS - 1)],
+			   vclock_now(&rig.clock) + (r >> 16 & 0xff));
 	if (r & 2)
 		vtimer_cancel(&timer[r >> 12 & (TIMERS - 1)]);
 }

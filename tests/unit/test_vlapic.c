@@ -23,8 +23,10 @@ static void test_reset_values(void **state)
 	assert_int_equal(vlapic_pending(a), -1);
 }
 
-/* SDM 3A 11.8.3: classes of sixteen; the task and what is served hold back their own and lower
- * ones. */
+/*
+ * SDM 3A 11.8.3: classes of sixteen; the task and what is served hold back their own and lower
+ * ones.
+ */
 static void test_priorities(void **state)
 {
 	struct vlapic *a = &apic[0];
@@ -507,7 +509,8 @@ static void test_self_ipi(void **state)
 	assert_int_equal(rdmsr(a, APIC_ESR), 0x20);
 }
 
-/* SDM 3A figure 11-26. Rows: from disabled, xAPIC, x2APIC; columns: to those, and to the invalid.
+/*
+ * SDM 3A figure 11-26. Rows: from disabled, xAPIC, x2APIC; columns: to those, and to the invalid.
  */
 static void test_mode_transitions(void **state)
 {

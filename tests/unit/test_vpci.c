@@ -73,7 +73,9 @@ static void test_reset_control(void **state)
 
 static void test_fuzz(void **state)
 {
-	static const u16 ports[] = { 0xcf7, 0xcf8, 0xcf9, 0xcfa, 0xcfb, 0xcfc, 0xcfd, 0xcff, 0xd00 };
+	static const u16 ports[] = {
+		0xcf7, 0xcf8, 0xcf9, 0xcfa, 0xcfb, 0xcfc, 0xcfd, 0xcff, 0xd00
+	};
 
 	(void)state;
 	devrig_fuzz(&rig, ports, ARRAY_SIZE(ports), NS_PER_MS);

@@ -216,7 +216,9 @@ static void test_slave(void **state)
 	assert_int_equal(vpic_ack(&pic), SLAVE_BASE + 7);
 }
 
-/* The slave's request ends between the master's decision and the slave's: data sheet, "spurious". */
+/*
+ * The slave's request ends between the master's decision and the slave's: data sheet, "spurious".
+ */
 static void test_slave_spurious(void **state)
 {
 	(void)state;

@@ -381,7 +381,7 @@ static void test_read_back(void **state)
 	outb(&rig, CTL, 0xc0 | 0x20 | 8); /* status alone */
 	outb(&rig, CTL, CW(2, LOHI, 0));
 	assert_int_equal(status(2), 0x40 | 0x30); /* dropped by the control word */
-	outb(&rig, CTL, 0xf0 | 8); /* neither */
+	outb(&rig, CTL, 0xf0 | 8);		  /* neither */
 	outb(&rig, CTL, CW(2, LO, 3) | 1);
 	assert_int_equal(status(2), 0x80 | 0x40 | 0x17);
 }
@@ -440,7 +440,7 @@ static void test_irq_rate(void **state)
 	/* 100 s * 1193182 Hz / 11932, exactly: no drift */
 	assert_int_equal(irqs() - before, 100 * VPIT_HZ / 11932);
 	assert_true(rig.line[0].level); /* high between edges */
-	load(0, CW(0, LOHI, 3), 0); /* 18.2 Hz */
+	load(0, CW(0, LOHI, 3), 0);	/* 18.2 Hz */
 	before = irqs();
 	devrig_advance(&rig, 3600 * NS_PER_SEC);
 	assert_int_equal(irqs() - before, 3600 * VPIT_HZ / 65536);
@@ -550,7 +550,9 @@ static void test_catch_up(void **state)
 	assert_in_range(irqs() - before, 32 + 48, 32 + 52);
 }
 
-/* The shortest periods: interrupts are spread, the clock is not run all the time, counts are right. */
+/*
+ * The shortest periods: interrupts are spread, the clock is not run all the time, counts are right.
+ */
 static void test_shortest_periods(void **state)
 {
 	(void)state;

@@ -19,9 +19,8 @@ static int setup(void **state)
 {
 	(void)state;
 	devrig_init(&rig, 0);
-	assert_int_equal(vpm_init(&pm, &rig.bus, &rig.clock, devrig_irq(&rig, GSI),
-				  devrig_platform(&rig)),
-			 0);
+	assert_int_equal(
+	    vpm_init(&pm, &rig.bus, &rig.clock, devrig_irq(&rig, GSI), devrig_platform(&rig)), 0);
 	return 0;
 }
 
@@ -58,7 +57,7 @@ static void test_overflow_status(void **state)
 	devrig_advance(&rig, 1);
 	assert_int_equal(inl(&rig, TMR), 0x800000);
 	assert_int_equal(inw(&rig, STS), TMR_STS); /* bit 23 rose */
-	outw(&rig, STS, 0); /* zeros do nothing */
+	outw(&rig, STS, 0);			   /* zeros do nothing */
 	assert_int_equal(inw(&rig, STS), TMR_STS);
 	outw(&rig, STS, TMR_STS);
 	assert_int_equal(inw(&rig, STS), 0);
@@ -147,8 +146,8 @@ static void test_reset(void **state)
 
 static void test_fuzz(void **state)
 {
-	static const u16 ports[] = { 0x5fe, 0x600, 0x601, 0x602, 0x603, 0x604, 0x605, 0x607, 0x608,
-				     0x60b, 0x60f };
+	static const u16 ports[] = { 0x5fe, 0x600, 0x601, 0x602, 0x603, 0x604,
+				     0x605, 0x607, 0x608, 0x60b, 0x60f };
 
 	(void)state;
 	devrig_fuzz(&rig, ports, ARRAY_SIZE(ports), NS_PER_SEC);

@@ -243,7 +243,7 @@ static unsigned count_periodic(u8 rate)
 static void test_periodic(void **state)
 {
 	static const unsigned hz[] = { 0,   256, 128, 8192, 4096, 2048, 1024, 512,
-				       256, 128, 64,  32,   16,   8,    4,    2 };
+				       256, 128, 64,  32,   16,	  8,	4,    2 };
 
 	(void)state;
 	set(B, H24 | PIE);
@@ -326,7 +326,8 @@ static void test_alarm_search(void **state)
 			ram[2 * f + 1] = r >> 8 & 1 << f ? 0xc0 | (r >> 16 & 0x3f) : now[2 * f];
 		do {
 			vrtc_time_encode(now, ++want, 0);
-		} while ((ram[1] < 0xc0 && ram[1] != now[0]) || (ram[3] < 0xc0 && ram[3] != now[2]) ||
+		} while ((ram[1] < 0xc0 && ram[1] != now[0]) ||
+			 (ram[3] < 0xc0 && ram[3] != now[2]) ||
 			 (ram[5] < 0xc0 && ram[5] != now[4]));
 		assert_int_equal(vrtc_alarm_next(ram, t), want);
 	}

@@ -58,9 +58,9 @@ static int setup(void **state)
 	(void)state;
 	devrig_init(&rig, 0);
 	memset(&wire, 0, sizeof(wire));
-	assert_int_equal(vuart_init(&uart, &rig.bus, &rig.clock, COM, "com1",
-				    devrig_irq(&rig, GSI), backend),
-			 0);
+	assert_int_equal(
+	    vuart_init(&uart, &rig.bus, &rig.clock, COM, "com1", devrig_irq(&rig, GSI), backend),
+	    0);
 	return 0;
 }
 
@@ -228,7 +228,7 @@ static void test_timeout(void **state)
 	assert_true(line());
 	assert_int_equal(inb(&rig, IIR), 0xcc);
 	assert_int_equal(inb(&rig, IIR), 0xcc); /* reading IIR does not clear it */
-	assert_int_equal(inb(&rig, DATA), 1);   /* reading a byte does, and starts it again */
+	assert_int_equal(inb(&rig, DATA), 1);	/* reading a byte does, and starts it again */
 	assert_false(line());
 	devrig_advance(&rig, 3 * CHAR_NS);
 	assert_int_equal(inb(&rig, DATA), 2);

@@ -1,8 +1,9 @@
 #pragma once
 /*
- * Every emulated device: a plain state structure without pointers (rule 1: a copy is a snapshot) and
- * its wiring beside it. X_init() sets the wiring and the power-on state and adds the regions to the
- * bus; X_reset() returns to the power-on state. All are called with the partition's device lock held.
+ * Every emulated device: a plain state structure without pointers (rule 1: a copy is a snapshot)
+ * and its wiring beside it. X_init() sets the wiring and the power-on state and adds the regions to
+ * the bus; X_reset() returns to the power-on state. All are called with the partition's device lock
+ * held.
  */
 #include "compiler.h"
 #include "vmm/backends.h"

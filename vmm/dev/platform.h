@@ -32,6 +32,6 @@
 #define VLAPIC_BASE 0xfee00000u
 #define VLAPIC_SIZE 0x1000u
 
-#define VPIT_GSI 0  /* on IOAPIC pin 2, by the MADT's override */
+#define VPIT_GSI 0 /* on IOAPIC pin 2, by the MADT's override */
 #define VRTC_GSI 8
 #define VCPUS_MAX 16

@@ -15,7 +15,7 @@
 #define STATUS_SYSTEM BIT(2)  /* the self test has passed */
 #define STATUS_COMMAND BIT(3) /* the last write went to the command port */
 #define STATUS_UNLOCKED BIT(4)
-#define STATUS_AUX BIT(5)     /* the output buffer's byte is the mouse's */
+#define STATUS_AUX BIT(5) /* the output buffer's byte is the mouse's */
 #define STATUS_TIMEOUT BIT(6)
 
 #define COMMAND_BYTE 0 /* its place in the RAM */
@@ -130,29 +130,14 @@ static bool command_control(struct vi8042 *k, u8 v)
 	u8 *cb = &s->ram[COMMAND_BYTE];
 
 	switch (v) {
-	case CMD_AUX_DISABLE:
-		*cb |= CB_AUX_DISABLE;
-		return true;
-	case CMD_AUX_ENABLE:
-		*cb &= ~CB_AUX_DISABLE;
-		return true;
-	case CMD_KBD_DISABLE:
-		*cb |= CB_KBD_DISABLE;
-		return true;
-	case CMD_KBD_ENABLE:
-		*cb &= ~CB_KBD_DISABLE;
-		return true;
-	case CMD_SELF_TEST:
-		self_test(k);
-		return true;
-	case CMD_A20_OFF:
-		s->output_port &= ~OUT_A20;
-		return true;
-	case CMD_A20_ON:
-		s->output_port |= OUT_A20;
-		return true;
-	default:
-		return false;
+	case CMD_AUX_DISABLE: *cb |= CB_AUX_DISABLE; return true;
+	case CMD_AUX_ENABLE: *cb &= ~CB_AUX_DISABLE; return true;
+	case CMD_KBD_DISABLE: *cb |= CB_KBD_DISABLE; return true;
+	case CMD_KBD_ENABLE: *cb &= ~CB_KBD_DISABLE; return true;
+	case CMD_SELF_TEST: self_test(k); return true;
+	case CMD_A20_OFF: s->output_port &= ~OUT_A20; return true;
+	case CMD_A20_ON: s->output_port |= OUT_A20; return true;
+	default: return false;
 	}
 }
 
@@ -160,26 +145,13 @@ static bool command_control(struct vi8042 *k, u8 v)
 static bool command_query(struct vi8042 *k, u8 v)
 {
 	switch (v) {
-	case CMD_TEST_PASSWORD:
-		reply(k, PASSWORD_NONE, 0);
-		return true;
-	case CMD_AUX_TEST:
-		reply(k, TEST_CLOCK_HIGH, 0);
-		return true;
-	case CMD_KBD_TEST:
-		reply(k, TEST_PASSED, 0);
-		return true;
-	case CMD_READ_INPUT:
-		reply(k, INPUT_UNLOCKED, 0);
-		return true;
-	case CMD_READ_OUTPUT:
-		reply(k, output_port(&k->state), 0);
-		return true;
-	case CMD_READ_TEST:
-		reply(k, TEST_LINES, 0);
-		return true;
-	default:
-		return false;
+	case CMD_TEST_PASSWORD: reply(k, PASSWORD_NONE, 0); return true;
+	case CMD_AUX_TEST: reply(k, TEST_CLOCK_HIGH, 0); return true;
+	case CMD_KBD_TEST: reply(k, TEST_PASSED, 0); return true;
+	case CMD_READ_INPUT: reply(k, INPUT_UNLOCKED, 0); return true;
+	case CMD_READ_OUTPUT: reply(k, output_port(&k->state), 0); return true;
+	case CMD_READ_TEST: reply(k, TEST_LINES, 0); return true;
+	default: return false;
 	}
 }
 
@@ -215,19 +187,13 @@ static void write_data(struct vi8042 *k, u8 v)
 		s->ram[COMMAND_BYTE] &= ~CB_KBD_DISABLE;
 		reply(k, REPLY_RESEND, STATUS_TIMEOUT);
 		break;
-	case CMD_WRITE_OUTPUT:
-		write_output_port(k, v);
-		break;
+	case CMD_WRITE_OUTPUT: write_output_port(k, v); break;
 	case CMD_LOOP_KBD:
 	case CMD_LOOP_AUX: /* without the mouse's status bit: there is no such connector */
 		reply(k, v, 0);
 		break;
-	case CMD_WRITE_AUX:
-		reply(k, REPLY_RESEND, STATUS_AUX | STATUS_TIMEOUT);
-		break;
-	default:
-		write_ram(k, command - CMD_WRITE_RAM, v);
-		break;
+	case CMD_WRITE_AUX: reply(k, REPLY_RESEND, STATUS_AUX | STATUS_TIMEOUT); break;
+	default: write_ram(k, command - CMD_WRITE_RAM, v); break;
 	}
 }
 

@@ -10,11 +10,11 @@
 
 struct vi8042_state {
 	u8 status;
-	u8 ram[32];     /* ram[0] is the command byte */
-	u8 output;      /* the output buffer */
+	u8 ram[32]; /* ram[0] is the command byte */
+	u8 output;  /* the output buffer */
 	u8 output_port;
-	u8 command;     /* one that waits for its data byte, or 0 */
-	u64 unknown;    /* commands that no controller we know of has */
+	u8 command;  /* one that waits for its data byte, or 0 */
+	u64 unknown; /* commands that no controller we know of has */
 };
 
 struct vi8042 {

@@ -124,10 +124,8 @@ static u32 register_read(const struct vioapic *io)
 
 	switch (s->select) {
 	case IOAPICID:
-	case IOAPICARB: /* loaded with the ID: 3.2.3 */
-		return s->id;
-	case IOAPICVER:
-		return IOAPIC_VERSION;
+	case IOAPICARB: /* loaded with the ID: 3.2.3 */ return s->id;
+	case IOAPICVER: return IOAPIC_VERSION;
 	}
 	if (s->select < IOREDTBL || s->select >= IOREDTBL + 2 * VIOAPIC_PINS)
 		return 0;

@@ -133,8 +133,7 @@ static bool local_deliver(struct vlapic *a, enum vlapic_lvt which, bool level)
 	if ((lvt & LVT_MASKED) || !vlapic_enabled(a))
 		return false;
 	switch ((lvt & LVT_MODE) >> LVT_MODE_SHIFT) {
-	case APIC_FIXED:
-		return local_fixed(a, (u8)(lvt & LVT_VECTOR), level);
+	case APIC_FIXED: return local_fixed(a, (u8)(lvt & LVT_VECTOR), level);
 	case APIC_NMI:
 		if (a->hooks.nmi)
 			a->hooks.nmi(a->hooks.ctx);

@@ -91,8 +91,10 @@ enum vlapic_delivery {
 /* The bus clock of the APIC timer, in Hz, before its divider. */
 #define VLAPIC_BUS_HZ 1000000000ull
 
-/* Sets the wiring and the power-on state, and joins the bus. id < VCPUS_MAX; 0 is the boot
- * processor. */
+/*
+ * Sets the wiring and the power-on state, and joins the bus. id < VCPUS_MAX; 0 is the boot
+ * processor.
+ */
 void vlapic_init(struct vlapic *a, u32 id, struct vlapic_bus *bus, struct vclock *clock,
 		 const struct vlapic_hooks *hooks);
 void vlapic_reset(struct vlapic *a);	/* power-on */

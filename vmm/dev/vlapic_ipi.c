@@ -76,8 +76,7 @@ static bool message_take(const struct message *m, struct vlapic *a)
 {
 	switch (m->mode) {
 	case APIC_FIXED:
-	case APIC_LOWEST:
-		return take_fixed(a, m);
+	case APIC_LOWEST: return take_fixed(a, m);
 	case APIC_NMI:
 		if (a->hooks.nmi)
 			a->hooks.nmi(a->hooks.ctx);
@@ -90,10 +89,8 @@ static bool message_take(const struct message *m, struct vlapic *a)
 		if (a->hooks.startup)
 			a->hooks.startup(a->hooks.ctx, m->vector);
 		return true;
-	case APIC_EXTINT:
-		return take_extint(a);
-	default: /* SMI: this machine has no system management mode; 3 is reserved */
-		return false;
+	case APIC_EXTINT: return take_extint(a);
+	default: /* SMI: this machine has no system management mode; 3 is reserved */ return false;
 	}
 }
 

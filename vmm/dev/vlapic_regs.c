@@ -97,34 +97,20 @@ static u32 register_read(const struct vlapic *a, u32 offset)
 	if (lvt != LVT_COUNT)
 		return s->lvt[lvt];
 	switch (REGISTER_INDEX(offset)) { /* dense: one jump by a table */
-	case REGISTER_INDEX(APIC_ID):
-		return read_id(a);
-	case REGISTER_INDEX(APIC_VERSION):
-		return APIC_VERSION_VALUE;
-	case REGISTER_INDEX(APIC_TPR):
-		return s->tpr;
-	case REGISTER_INDEX(APIC_PPR):
-		return s->ppr;
-	case REGISTER_INDEX(APIC_LDR):
-		return vlapic_is_x2apic(a) ? vlapic_x2apic_ldr(a) : s->ldr;
-	case REGISTER_INDEX(APIC_DFR):
-		return s->dfr;
-	case REGISTER_INDEX(APIC_SVR):
-		return s->svr;
-	case REGISTER_INDEX(APIC_ESR):
-		return s->esr;
-	case REGISTER_INDEX(APIC_ICR_LOW):
-		return s->icr_lo;
-	case REGISTER_INDEX(APIC_ICR_HIGH):
-		return s->icr_hi;
-	case REGISTER_INDEX(APIC_TIMER_INITIAL):
-		return s->timer_initial;
-	case REGISTER_INDEX(APIC_TIMER_CURRENT):
-		return vlapic_timer_current(a);
-	case REGISTER_INDEX(APIC_TIMER_DIVIDE):
-		return s->timer_divide;
-	default:
-		return read_array(s, offset);
+	case REGISTER_INDEX(APIC_ID): return read_id(a);
+	case REGISTER_INDEX(APIC_VERSION): return APIC_VERSION_VALUE;
+	case REGISTER_INDEX(APIC_TPR): return s->tpr;
+	case REGISTER_INDEX(APIC_PPR): return s->ppr;
+	case REGISTER_INDEX(APIC_LDR): return vlapic_is_x2apic(a) ? vlapic_x2apic_ldr(a) : s->ldr;
+	case REGISTER_INDEX(APIC_DFR): return s->dfr;
+	case REGISTER_INDEX(APIC_SVR): return s->svr;
+	case REGISTER_INDEX(APIC_ESR): return s->esr;
+	case REGISTER_INDEX(APIC_ICR_LOW): return s->icr_lo;
+	case REGISTER_INDEX(APIC_ICR_HIGH): return s->icr_hi;
+	case REGISTER_INDEX(APIC_TIMER_INITIAL): return s->timer_initial;
+	case REGISTER_INDEX(APIC_TIMER_CURRENT): return vlapic_timer_current(a);
+	case REGISTER_INDEX(APIC_TIMER_DIVIDE): return s->timer_divide;
+	default: return read_array(s, offset);
 	}
 }
 
@@ -178,40 +164,20 @@ static void register_write(struct vlapic *a, u32 offset, u32 value)
 	enum vlapic_lvt lvt;
 
 	switch (REGISTER_INDEX(offset)) { /* dense: one jump by a table */
-	case REGISTER_INDEX(APIC_EOI):
-		vlapic_eoi(a);
-		return;
-	case REGISTER_INDEX(APIC_TPR):
-		vlapic_set_tpr(a, value);
-		return;
+	case REGISTER_INDEX(APIC_EOI): vlapic_eoi(a); return;
+	case REGISTER_INDEX(APIC_TPR): vlapic_set_tpr(a, value); return;
 	case REGISTER_INDEX(APIC_ICR_LOW): /* xAPIC only; x2APIC's has 64 bits */
 		s->icr_lo = value & ICR_VALID;
 		vlapic_send(a, s->icr_lo, s->icr_hi >> APIC_DEST_SHIFT);
 		return;
-	case REGISTER_INDEX(APIC_ICR_HIGH):
-		s->icr_hi = value & 0xff000000;
-		return;
-	case REGISTER_INDEX(APIC_SELF_IPI):
-		vlapic_send(a, value | ICR_TO_SELF, 0);
-		return;
-	case REGISTER_INDEX(APIC_LDR):
-		s->ldr = value & 0xff000000;
-		return;
-	case REGISTER_INDEX(APIC_DFR):
-		s->dfr = value | DFR_RESERVED;
-		return;
-	case REGISTER_INDEX(APIC_SVR):
-		svr_write(a, value);
-		return;
-	case REGISTER_INDEX(APIC_ESR):
-		esr_write(a);
-		return;
-	case REGISTER_INDEX(APIC_TIMER_INITIAL):
-		vlapic_timer_set_initial(a, value);
-		return;
-	case REGISTER_INDEX(APIC_TIMER_DIVIDE):
-		vlapic_timer_set_divide(a, value);
-		return;
+	case REGISTER_INDEX(APIC_ICR_HIGH): s->icr_hi = value & 0xff000000; return;
+	case REGISTER_INDEX(APIC_SELF_IPI): vlapic_send(a, value | ICR_TO_SELF, 0); return;
+	case REGISTER_INDEX(APIC_LDR): s->ldr = value & 0xff000000; return;
+	case REGISTER_INDEX(APIC_DFR): s->dfr = value | DFR_RESERVED; return;
+	case REGISTER_INDEX(APIC_SVR): svr_write(a, value); return;
+	case REGISTER_INDEX(APIC_ESR): esr_write(a); return;
+	case REGISTER_INDEX(APIC_TIMER_INITIAL): vlapic_timer_set_initial(a, value); return;
+	case REGISTER_INDEX(APIC_TIMER_DIVIDE): vlapic_timer_set_divide(a, value); return;
 	default: /* an LVT entry, or read-only */
 		lvt = lvt_index(offset);
 		if (lvt != LVT_COUNT)

@@ -77,15 +77,10 @@ static void timer_rearm(struct vlapic *a, u64 now)
 	if (a->state.lvt[LVT_TIMER] & LVT_MASKED)
 		return;
 	switch (timer_mode(a)) {
-	case LVT_TIMER_DEADLINE:
-		timer_arm_deadline(a);
-		break;
+	case LVT_TIMER_DEADLINE: timer_arm_deadline(a); break;
 	case LVT_TIMER_ONESHOT:
-	case LVT_TIMER_PERIODIC:
-		timer_arm_count(a, now);
-		break;
-	default: /* reserved: stands still */
-		break;
+	case LVT_TIMER_PERIODIC: timer_arm_count(a, now); break;
+	default: /* reserved: stands still */ break;
 	}
 }
 

@@ -20,7 +20,7 @@ enum { MASTER, SLAVE };
 #define SPURIOUS_IRQ 7u
 #define NO_IRQ (-1)
 
-#define ICW1 BIT(4)  /* in a write to the even port: starts the initialisation */
+#define ICW1 BIT(4) /* in a write to the even port: starts the initialisation */
 #define ICW1_IC4 BIT(0)
 #define ICW1_SNGL BIT(1)
 #define ICW1_LTIM BIT(3)
@@ -198,9 +198,7 @@ static void write_ocw2(struct vpic_chip *c, u8 v)
 
 	switch (command) {
 	case OCW2_ROTATE_AEOI_CLEAR:
-	case OCW2_ROTATE_AEOI_SET:
-		c->rotate_on_aeoi = command == OCW2_ROTATE_AEOI_SET;
-		break;
+	case OCW2_ROTATE_AEOI_SET: c->rotate_on_aeoi = command == OCW2_ROTATE_AEOI_SET; break;
 	case OCW2_EOI:
 	case OCW2_ROTATE_EOI:
 		if (irq == NO_IRQ)
@@ -215,11 +213,8 @@ static void write_ocw2(struct vpic_chip *c, u8 v)
 		if (command == OCW2_ROTATE_SPECIFIC_EOI)
 			c->lowest = level;
 		break;
-	case OCW2_SET_PRIORITY:
-		c->lowest = level;
-		break;
-	default: /* no operation */
-		break;
+	case OCW2_SET_PRIORITY: c->lowest = level; break;
+	default: /* no operation */ break;
 	}
 }
 

@@ -3,13 +3,13 @@
 #include "vmm/dev/devices.h"
 
 struct vpic_chip {
-	u8 lines;   /* levels of the eight inputs */
-	u8 edges;   /* rising edges that wait; the IRR also holds the level-triggered inputs */
+	u8 lines; /* levels of the eight inputs */
+	u8 edges; /* rising edges that wait; the IRR also holds the level-triggered inputs */
 	u8 imr, isr;
-	u8 elcr;    /* inputs that are level-triggered */
+	u8 elcr; /* inputs that are level-triggered */
 	u8 icw1, base, icw3, icw4;
-	u8 init;    /* the ICW that is expected next: 2, 3, 4; 0: initialised */
-	u8 lowest;  /* the input that has the lowest priority now */
+	u8 init;   /* the ICW that is expected next: 2, 3, 4; 0: initialised */
+	u8 lowest; /* the input that has the lowest priority now */
 	bool special_mask, rotate_on_aeoi, poll, read_isr;
 };
 

@@ -10,7 +10,7 @@
 
 struct vpit_state {
 	struct vpit_channel channel[3];
-	u8 port61;      /* the bits that the guest wrote */
+	u8 port61; /* the bits that the guest wrote */
 };
 
 struct vpit {

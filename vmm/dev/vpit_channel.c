@@ -53,8 +53,7 @@ static u16 channel_value(const struct vpit_channel *c, s64 tick)
 	if (c->phase == VPIT_EMPTY || c->phase == VPIT_WAITING || e < 0)
 		return c->stale;
 	switch (c->mode) {
-	case VPIT_RATE:
-		return channel_encode(c, c->count - (u32)(e % c->count));
+	case VPIT_RATE: return channel_encode(c, c->count - (u32)(e % c->count));
 	case VPIT_SQUARE: /* counts down by two, once in each half of the period */
 		at = (u32)(e % c->count);
 		high = square_high(c->count);
@@ -72,14 +71,11 @@ bool vpit_channel_out(const struct vpit_channel *c, s64 tick)
 	switch (c->mode) {
 	case VPIT_TERMINAL_COUNT:
 		return (c->phase == VPIT_RUNNING || c->phase == VPIT_HELD) && e >= c->count;
-	case VPIT_ONE_SHOT:
-		return !counts || e >= c->count;
+	case VPIT_ONE_SHOT: return !counts || e >= c->count;
 	case VPIT_RATE: /* low during the last tick; a count of 1 is not allowed, never low here */
 		return !counts || c->count == 1 || e % c->count != c->count - 1;
-	case VPIT_SQUARE:
-		return !counts || e % c->count < square_high(c->count);
-	default:
-		return !(c->phase == VPIT_RUNNING || c->phase == VPIT_HELD) || e != c->count;
+	case VPIT_SQUARE: return !counts || e % c->count < square_high(c->count);
+	default: return !(c->phase == VPIT_RUNNING || c->phase == VPIT_HELD) || e != c->count;
 	}
 }
 
@@ -153,14 +149,9 @@ void vpit_channel_write_count(struct vpit_channel *c, s64 tick, u16 value)
 void vpit_channel_write(struct vpit_channel *c, s64 tick, u8 v)
 {
 	switch (VPIT_CONTROL_ACCESS(c->control)) {
-	case VPIT_LOW:
-		vpit_channel_write_count(c, tick, v);
-		return;
-	case VPIT_HIGH:
-		vpit_channel_write_count(c, tick, (u16)(v << 8));
-		return;
-	default:
-		break;
+	case VPIT_LOW: vpit_channel_write_count(c, tick, v); return;
+	case VPIT_HIGH: vpit_channel_write_count(c, tick, (u16)(v << 8)); return;
+	default: break;
 	}
 	if (c->write_second) {
 		vpit_channel_write_count(c, tick, (u16)(v << 8 | c->write_low));
@@ -242,12 +233,8 @@ u8 vpit_channel_read(struct vpit_channel *c, s64 tick)
 		return c->status;
 	}
 	switch (VPIT_CONTROL_ACCESS(c->control)) {
-	case VPIT_LOW:
-		high = false;
-		break;
-	case VPIT_HIGH:
-		high = true;
-		break;
+	case VPIT_LOW: high = false; break;
+	case VPIT_HIGH: high = true; break;
 	default:
 		high = c->latch_left ? c->latch_left == 1 : c->read_second;
 		if (!c->latch_left)

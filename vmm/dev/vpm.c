@@ -94,9 +94,7 @@ static void write_byte(struct vpm *p, unsigned at, u8 v)
 	struct vpm_state *s = &p->state;
 
 	switch (at & ~1u) {
-	case REG_STATUS: /* ones clear */
-		s->status &= ~(v << (at & 1 ? 8 : 0));
-		break;
+	case REG_STATUS: /* ones clear */ s->status &= ~(v << (at & 1 ? 8 : 0)); break;
 	case REG_ENABLE:
 		set_byte(&s->enable, at & 1, v);
 		s->enable &= PM1_ENABLE_MASK;
@@ -107,8 +105,7 @@ static void write_byte(struct vpm *p, unsigned at, u8 v)
 		if ((at & 1) && (v & CNT_SLP_EN >> 8))
 			vpm_sleep(p);
 		break;
-	default: /* the timer cannot be written */
-		break;
+	default: /* the timer cannot be written */ break;
 	}
 }
 

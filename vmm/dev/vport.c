@@ -11,11 +11,9 @@ static const struct {
 	u16 base, size;
 	const char *name;
 } quiet_ports[] = {
-	{ 0x0ed, 1, "delay" },     /* the other port that is written to pass the time */
-	{ 0x0f0, 2, "no-fpu" },    /* clears the busy latch of an external coprocessor */
-	{ 0x2e8, 8, "no-com4" },
-	{ 0x2f8, 8, "no-com2" },
-	{ 0x3e8, 8, "no-com3" },
+	{ 0x0ed, 1, "delay" },	/* the other port that is written to pass the time */
+	{ 0x0f0, 2, "no-fpu" }, /* clears the busy latch of an external coprocessor */
+	{ 0x2e8, 8, "no-com4" }, { 0x2f8, 8, "no-com2" }, { 0x3e8, 8, "no-com3" },
 };
 
 static void post_io(void *dev, struct io_access *a)

@@ -216,10 +216,8 @@ static u8 vrtc_read(struct vrtc *r)
 	struct vrtc_state *s = &r->state;
 
 	switch (s->index) {
-	case REG_A:
-		return s->ram[REG_A] | (update_in_progress(r) ? A_UIP : 0);
-	case REG_C:
-		return read_c(r);
+	case REG_A: return s->ram[REG_A] | (update_in_progress(r) ? A_UIP : 0);
+	case REG_C: return read_c(r);
 	default:
 		if (vrtc_is_time(s->index))
 			(void)time_refresh(r);
@@ -258,15 +256,10 @@ static void vrtc_write(struct vrtc *r, u8 v)
 
 	flags_update(r); /* under the old settings */
 	switch (s->index) {
-	case REG_A:
-		write_control(r, REG_A, v & ~A_UIP);
-		break;
-	case REG_B:
-		write_control(r, REG_B, v & B_SET ? v & ~B_UIE : v);
-		break;
+	case REG_A: write_control(r, REG_A, v & ~A_UIP); break;
+	case REG_B: write_control(r, REG_B, v & B_SET ? v & ~B_UIE : v); break;
 	case REG_C:
-	case REG_D:
-		return;
+	case REG_D: return;
 	default:
 		if (vrtc_is_time(s->index))
 			time_take(r, time_refresh(r));

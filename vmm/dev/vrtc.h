@@ -7,13 +7,13 @@
 struct vrtc_state {
 	u8 index;
 	u8 ram[VRTC_BYTES]; /* the time registers are brought up to date when they are looked at */
-	u64 phase_ns;       /* the clock's seconds begin where wall time + phase is whole */
-	s64 offset;         /* seconds: the guest's time - the clock's */
+	u64 phase_ns;	    /* the clock's seconds begin where wall time + phase is whole */
+	s64 offset;	    /* seconds: the guest's time - the clock's */
 	u8 weekday_shift;   /* the guest may count its weekdays from any day */
-	bool raw;           /* ram holds a time that the guest wrote during second raw_second */
+	bool raw;	    /* ram holds a time that the guest wrote during second raw_second */
 	s64 raw_second;
-	s64 seen_second;    /* flags are up to date for all seconds up to here ... */
-	u64 seen_tick;      /* ... and periodic edges up to here (32768 Hz) */
+	s64 seen_second; /* flags are up to date for all seconds up to here ... */
+	u64 seen_tick;	 /* ... and periodic edges up to here (32768 Hz) */
 };
 
 struct vrtc {

@@ -25,7 +25,7 @@ enum {
 #define MINUTE 60
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
-#define EPOCH_WEEKDAY 4 /* 1970 began on a Thursday */
+#define EPOCH_WEEKDAY 4	    /* 1970 began on a Thursday */
 #define DAYS_PER_ERA 146097 /* the calendar repeats after 400 years */
 #define EPOCH_DAY 719468    /* 1970-01-01, counted from 0000-03-01 */
 

@@ -9,20 +9,20 @@
 #include "lib/string.h"
 
 enum { /* registers; the first two are the divisor's when LCR.DLAB is set */
-	REG_DATA,
-	REG_IER,
-	REG_IIR_FCR,
-	REG_LCR,
-	REG_MCR,
-	REG_LSR,
-	REG_MSR,
-	REG_SCR,
-	REG_COUNT,
+       REG_DATA,
+       REG_IER,
+       REG_IIR_FCR,
+       REG_LCR,
+       REG_MCR,
+       REG_LSR,
+       REG_MSR,
+       REG_SCR,
+       REG_COUNT,
 };
 
 #define IER_ERBFI BIT(0) /* received data available, and timeout */
 #define IER_ETBEI BIT(1) /* transmitter holding register empty */
-#define IER_ELSI BIT(2)  /* receiver line status */
+#define IER_ELSI BIT(2)	 /* receiver line status */
 #define IER_EDSSI BIT(3) /* modem status */
 #define IER_MASK 0x0f
 
@@ -318,22 +318,14 @@ static u8 vuart_read(struct vuart *u, unsigned reg)
 	struct vuart_state *s = &u->state;
 
 	switch (reg) {
-	case REG_DATA:
-		return s->lcr & LCR_DLAB ? s->dll : read_data(u);
-	case REG_IER:
-		return s->lcr & LCR_DLAB ? s->dlm : s->ier;
-	case REG_IIR_FCR:
-		return read_iir(u);
-	case REG_LCR:
-		return s->lcr;
-	case REG_MCR:
-		return s->mcr;
-	case REG_LSR:
-		return read_lsr(u);
-	case REG_MSR:
-		return read_msr(u);
-	default:
-		return s->scr;
+	case REG_DATA: return s->lcr & LCR_DLAB ? s->dll : read_data(u);
+	case REG_IER: return s->lcr & LCR_DLAB ? s->dlm : s->ier;
+	case REG_IIR_FCR: return read_iir(u);
+	case REG_LCR: return s->lcr;
+	case REG_MCR: return s->mcr;
+	case REG_LSR: return read_lsr(u);
+	case REG_MSR: return read_msr(u);
+	default: return s->scr;
 	}
 }
 
@@ -354,20 +346,11 @@ static void vuart_write(struct vuart *u, unsigned reg, u8 v)
 		else
 			write_ier(u, v);
 		break;
-	case REG_IIR_FCR:
-		write_fcr(u, v);
-		break;
-	case REG_LCR:
-		s->lcr = v;
-		break;
-	case REG_MCR:
-		write_mcr(u, v);
-		break;
-	case REG_SCR:
-		s->scr = v;
-		break;
-	default: /* LSR and MSR: "writing is not recommended"; nothing happens */
-		break;
+	case REG_IIR_FCR: write_fcr(u, v); break;
+	case REG_LCR: s->lcr = v; break;
+	case REG_MCR: write_mcr(u, v); break;
+	case REG_SCR: s->scr = v; break;
+	default: /* LSR and MSR: "writing is not recommended"; nothing happens */ break;
 	}
 }
 

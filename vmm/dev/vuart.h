@@ -14,9 +14,9 @@ struct vuart_state {
 	u8 rx[VUART_FIFO], rx_head, rx_count;
 	bool thre_pending; /* "transmitter empty" has not been acknowledged */
 	bool timeout_pending;
-	bool output; /* level of the interrupt line */
+	bool output;	    /* level of the interrupt line */
 	u64 rx_activity_ns; /* last byte in or out of the receive FIFO */
-	u64 tx_lost; /* bytes that the back end did not take */
+	u64 tx_lost;	    /* bytes that the back end did not take */
 };
 
 struct vuart {

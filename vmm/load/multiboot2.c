@@ -121,26 +121,20 @@ static int tag_read(struct loader *l, const struct mb2_tag *tag, const u8 *body,
 		    struct mb2_wishes *w)
 {
 	switch (tag->type) {
-	case MB2_INFO_REQUEST:
-		return tag_info_request(l, tag, body);
+	case MB2_INFO_REQUEST: return tag_info_request(l, tag, body);
 	case MB2_ADDRESS:
 		return tag_copy(l, tag, body, &w->address, sizeof(w->address), &w->has_address);
-	case MB2_ENTRY:
-		return tag_copy(l, tag, body, &w->entry, sizeof(w->entry), &w->has_entry);
+	case MB2_ENTRY: return tag_copy(l, tag, body, &w->entry, sizeof(w->entry), &w->has_entry);
 	case MB2_RELOCATABLE:
 		return tag_copy(l, tag, body, &w->relocatable, sizeof(w->relocatable),
 				&w->has_relocatable);
-	case MB2_FRAMEBUFFER:
-		return tag_unknown(l, tag, "a framebuffer");
-	case MB2_EFI_BOOT_SERVICES:
-		return tag_unknown(l, tag, "EFI boot services");
+	case MB2_FRAMEBUFFER: return tag_unknown(l, tag, "a framebuffer");
+	case MB2_EFI_BOOT_SERVICES: return tag_unknown(l, tag, "EFI boot services");
 	case MB2_CONSOLE:      /* its wish for a console is met by the serial line */
 	case MB2_MODULE_ALIGN: /* modules always are */
 	case MB2_EFI_ENTRY_32:
-	case MB2_EFI_ENTRY_64:
-		return 0;
-	default:
-		return tag_unknown(l, tag, "something unknown");
+	case MB2_EFI_ENTRY_64: return 0;
+	default: return tag_unknown(l, tag, "something unknown");
 	}
 }
 

@@ -43,13 +43,10 @@ bool multiboot2_has_info(const struct load_request *req, u32 type)
 	case MB2I_MODULE:
 	case MB2I_BASIC_MEMORY:
 	case MB2I_MMAP:
-	case MB2I_LOAD_BASE:
-		return true;
+	case MB2I_LOAD_BASE: return true;
 	case MB2I_ACPI_OLD:
-	case MB2I_ACPI_NEW:
-		return req->rsdp != 0;
-	default:
-		return false;
+	case MB2I_ACPI_NEW: return req->rsdp != 0;
+	default: return false;
 	}
 }
 

@@ -208,7 +208,7 @@ enum {
 	INTR_TYPE_EXCEPTION = 3,
 	INTR_TYPE_SOFT_INTERRUPT = 4,
 	INTR_TYPE_PRIVILEGED_SOFT_EXCEPTION = 5, /* INT1 */
-	INTR_TYPE_SOFT_EXCEPTION = 6,            /* INT3, INTO */
+	INTR_TYPE_SOFT_EXCEPTION = 6,		 /* INT3, INTO */
 };
 
 /* Guest interruptibility state, SDM 3C 24.4.2 */

@@ -19,18 +19,19 @@ struct vmx_caps {
 extern struct vmx_caps vmx_caps;
 
 struct vmx_vcpu {
-	u64 vmcs;            /* physical address; a frame of the partition */
-	bool launched;       /* the VMCS's launch state */
-	bool flush;          /* guest translations must go before the next entry */
+	u64 vmcs;      /* physical address; a frame of the partition */
+	bool launched; /* the VMCS's launch state */
+	bool flush;    /* guest translations must go before the next entry */
 	u16 vpid;
 	u64 eptp;
-	u64 ept_generation;  /* of the nested tables at the last INVEPT */
-	struct cpu *host;    /* whose host state the VMCS holds */
-	u32 cpu_controls;    /* VMCS_PROCESSOR_BASED_CONTROLS as written */
+	u64 ept_generation; /* of the nested tables at the last INVEPT */
+	struct cpu *host;   /* whose host state the VMCS holds */
+	u32 cpu_controls;   /* VMCS_PROCESSOR_BASED_CONTROLS as written */
 	u64 star, lstar, cstar, sfmask, kernel_gs_base; /* while not loaded */
-	u64 cr2;             /* while not loaded */
-	u64 dr6;             /* while not loaded; a #DB sets it, whether the guest has looked at it or not */
-	u64 dr[4];           /* while not loaded, or not in use */
+	u64 cr2;					/* while not loaded */
+	/* while not loaded; a #DB sets it, whether the guest has looked at it or not */
+	u64 dr6;
+	u64 dr[4]; /* while not loaded, or not in use */
 	bool dr_in_use;
 };
 
@@ -39,8 +40,8 @@ struct vmx_partition {
 };
 
 /*
- * A guest can make #AC or #DB raise itself for ever in its own delivery, where no interrupt gets through
- * (CVE-2015-5307, CVE-2015-8104): each must exit. A machine check is the host's business.
+ * A guest can make #AC or #DB raise itself for ever in its own delivery, where no interrupt gets
+ * through (CVE-2015-5307, CVE-2015-8104): each must exit. A machine check is the host's business.
  */
 #define VMX_EXCEPTIONS_ALWAYS (BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC))
 
@@ -101,7 +102,7 @@ struct event vmx_event_in_flight(u64 info);
 /* vmx_exit.c */
 int vmx_run(struct vcpu *v, struct vm_exit *exit);
 /* vmx_names.c */
-const char *vmx_error_name(u32 error);   /* VM-instruction errors, SDM 3C 30.4 */
+const char *vmx_error_name(u32 error);	 /* VM-instruction errors, SDM 3C 30.4 */
 const char *vmx_reason_name(u32 reason); /* basic exit reasons */
 /* vmx_dump.c */
 const char *vmx_suspect(struct vcpu *v);

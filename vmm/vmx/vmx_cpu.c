@@ -1,10 +1,12 @@
-/* Whether this processor's VMX suffices, and switching it on: SDM 3C 23.6 to 23.8, 3D appendix A. */
+/*
+ * Whether this processor's VMX suffices, and switching it on: SDM 3C 23.6 to 23.8, 3D appendix A.
+ */
 #include "error.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
+#include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/pt.h"
-#include "lib/string.h"
 #include "vmm/vmx/vmx.h"
 #include "vmm/vmx/vmx_selftest.h"
 #include "x86/insn.h"
@@ -12,8 +14,8 @@
 
 #define CPUID_1_ECX_VMX BIT(5)
 #define CPU2_NEEDED (CPU2_ENABLE_EPT | CPU2_ENABLE_VPID | CPU2_UNRESTRICTED_GUEST)
-#define EPT_NEEDED                                                                             \
-	(EPT_CAP_WALK_4 | EPT_CAP_WRITE_BACK | EPT_CAP_PAGES_2M | EPT_CAP_INVEPT |             \
+#define EPT_NEEDED                                                                 \
+	(EPT_CAP_WALK_4 | EPT_CAP_WRITE_BACK | EPT_CAP_PAGES_2M | EPT_CAP_INVEPT | \
 	 EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVVPID | EPT_CAP_INVVPID_SINGLE)
 
 struct vmx_caps vmx_caps;
@@ -47,22 +49,23 @@ static int probe_controls(bool true_controls)
 		   EXIT_SAVE_EFER | EXIT_LOAD_EFER;
 	u32 entry = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER;
 	int r = control_choose(true_controls ? MSR_VMX_TRUE_PINBASED_CTLS : MSR_VMX_PINBASED_CTLS,
-			       PIN_EXTERNAL_INTERRUPT_EXITING | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS, 0,
-			       &c->pin, "pin-based");
+			       PIN_EXTERNAL_INTERRUPT_EXITING | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS,
+			       0, &c->pin, "pin-based");
 
 	if (r == 0)
-		r = control_choose(true_controls ? MSR_VMX_TRUE_PROCBASED_CTLS : MSR_VMX_PROCBASED_CTLS,
+		r = control_choose(true_controls ? MSR_VMX_TRUE_PROCBASED_CTLS
+						 : MSR_VMX_PROCBASED_CTLS,
 				   cpu, 0, &c->cpu, "processor-based");
 	if (r == 0)
 		r = control_choose(MSR_VMX_PROCBASED_CTLS2, CPU2_NEEDED,
 				   CPU2_ENABLE_RDTSCP | CPU2_ENABLE_INVPCID | CPU2_WBINVD_EXITING,
 				   &c->cpu2, "EPT, VPID or unrestricted guest: secondary");
 	if (r == 0)
-		r = control_choose(true_controls ? MSR_VMX_TRUE_EXIT_CTLS : MSR_VMX_EXIT_CTLS, exit, 0,
-				   &c->exit, "exit");
+		r = control_choose(true_controls ? MSR_VMX_TRUE_EXIT_CTLS : MSR_VMX_EXIT_CTLS, exit,
+				   0, &c->exit, "exit");
 	if (r == 0)
-		r = control_choose(true_controls ? MSR_VMX_TRUE_ENTRY_CTLS : MSR_VMX_ENTRY_CTLS, entry,
-				   0, &c->entry, "entry");
+		r = control_choose(true_controls ? MSR_VMX_TRUE_ENTRY_CTLS : MSR_VMX_ENTRY_CTLS,
+				   entry, 0, &c->entry, "entry");
 	return r;
 }
 

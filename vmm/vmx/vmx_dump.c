@@ -25,8 +25,8 @@ static const struct {
 };
 
 /*
- * The state that SDM 3C 26.3.1 checks and that software most often gets wrong: the first that is, in
- * words, or NULL.
+ * The state that SDM 3C 26.3.1 checks and that software most often gets wrong: the first that is,
+ * in words, or NULL.
  */
 const char *vmx_suspect(struct vcpu *v)
 {

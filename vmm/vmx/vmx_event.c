@@ -48,7 +48,8 @@ void vmx_inject(struct vcpu *v, const struct event *e)
 
 void vmx_want_window(struct vcpu *v, enum event_kind kind, bool on)
 {
-	vmx_set_cpu_control(v, kind == EVENT_NMI ? CPU_NMI_WINDOW_EXITING : CPU_INTERRUPT_WINDOW_EXITING, on);
+	vmx_set_cpu_control(
+	    v, kind == EVENT_NMI ? CPU_NMI_WINDOW_EXITING : CPU_INTERRUPT_WINDOW_EXITING, on);
 }
 
 void vmx_single_step(struct vcpu *v, bool on)

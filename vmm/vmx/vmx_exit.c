@@ -15,12 +15,14 @@ static void block_nmi_again(const struct vm_exit *e)
 }
 
 /*
- * What an intercepted #DB leaves undone: DR6 and DR7 (SDM 3C 27.1), the step over INT1, whose handler
- * returns behind it, and a bit that VM entry wants with TF in an interrupt shadow (SDM 3C 26.3.1.5).
+ * What an intercepted #DB leaves undone: DR6 and DR7 (SDM 3C 27.1), the step over INT1, whose
+ * handler returns behind it, and a bit that VM entry wants with TF in an interrupt shadow (SDM
+ * 3C 26.3.1.5).
  */
 static void complete_debug_exception(struct vcpu *v, bool int1)
 {
-	u64 shadow = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+	u64 shadow =
+	    vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
 	bool steps = vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF;
 
 	if (int1) {
@@ -28,8 +30,9 @@ static void complete_debug_exception(struct vcpu *v, bool int1)
 			   vmcs_read(VMCS_GUEST_RIP) + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH));
 		return;
 	}
-	vmx_set_reg(v, REG_DR6, (vmx_get_reg(v, REG_DR6) & ~DR6_B0_B3) |
-				(vmcs_read(VMCS_EXIT_QUALIFICATION) & (DR6_B0_B3 | DR6_BD | DR6_BS)));
+	vmx_set_reg(v, REG_DR6,
+		    (vmx_get_reg(v, REG_DR6) & ~DR6_B0_B3) |
+			(vmcs_read(VMCS_EXIT_QUALIFICATION) & (DR6_B0_B3 | DR6_BD | DR6_BS)));
 	vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
 	if (shadow && steps && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
 		vmcs_write(VMCS_GUEST_PENDING_DEBUG, vmcs_read(VMCS_GUEST_PENDING_DEBUG) | DR6_BS);
@@ -118,9 +121,7 @@ static void decode_cr(struct vcpu *v, struct vm_exit *e)
 		break;
 	case 1: e->u.cr.op = CR_READ; break;
 	case 2: e->u.cr.op = CR_CLTS; break;
-	default:
-		e->u.cr.op = CR_LMSW;
-		e->u.cr.value = q >> 16 & 0xffff;
+	default: e->u.cr.op = CR_LMSW; e->u.cr.value = q >> 16 & 0xffff;
 	}
 }
 
@@ -177,7 +178,7 @@ static void decode_ept_violation(struct vcpu *v, struct vm_exit *e)
 
 static const struct exit_rule {
 	bool known;
-	u8 reason;       /* enum vm_exit_reason */
+	u8 reason;	 /* enum vm_exit_reason */
 	bool has_length; /* the processor tells the instruction's length */
 	void (*decode)(struct vcpu *v, struct vm_exit *e);
 } rules[VMX_EXIT_COUNT] = {
@@ -244,7 +245,9 @@ static void decode_exit(struct vcpu *v, struct vm_exit *e, u32 raw)
 		rule->decode(v, e);
 }
 
-/* Translations of this vCPU that are out of date. Rare: at its start, on a new CPU, after a change. */
+/*
+ * Translations of this vCPU that are out of date. Rare: at its start, on a new CPU, after a change.
+ */
 static void flush_translations(struct vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_of(v);

@@ -68,9 +68,9 @@ static inline MUST_CHECK unsigned char __vmx_vmwrite(size_t field, size_t value)
 }
 
 /*
- * Enter the guest of the current VMCS with the registers at this CPU's guest_gprs; return 0 after the
- * VM exit, with the guest's registers stored there. Interrupts off (vmx_entry.asm).
- * VMLAUNCH needs a VMCS whose launch state is Clear, VMRESUME one that is Launched.
+ * Enter the guest of the current VMCS with the registers at this CPU's guest_gprs; return 0 after
+ * the VM exit, with the guest's registers stored there. Interrupts off (vmx_entry.asm). VMLAUNCH
+ * needs a VMCS whose launch state is Clear, VMRESUME one that is Launched.
  */
 MUST_CHECK unsigned char __vmx_vmlaunch(void);
 MUST_CHECK unsigned char __vmx_vmresume(void);

@@ -20,7 +20,9 @@ static const u16 reg_field[REG_COUNT] = {
 	[REG_DEBUGCTL] = VMCS_GUEST_DEBUGCTL,
 };
 
-/* System-call MSRs: the kernel makes no system calls, so the guest's values stay in the processor. */
+/*
+ * System-call MSRs: the kernel makes no system calls, so the guest's values stay in the processor.
+ */
 static const u32 reg_msr[REG_COUNT] = {
 	[REG_STAR] = MSR_STAR,
 	[REG_LSTAR] = MSR_LSTAR,
@@ -56,8 +58,7 @@ u64 vmx_get_reg(struct vcpu *v, unsigned reg)
 	switch (reg) {
 	case REG_CR0: return masked_read(VMCS_GUEST_CR0, VMCS_CR0_MASK, VMCS_CR0_READ_SHADOW);
 	case REG_CR4: return masked_read(VMCS_GUEST_CR4, VMCS_CR4_MASK, VMCS_CR4_READ_SHADOW);
-	case REG_CR2:
-		return x86_read_cr2();
+	case REG_CR2: return x86_read_cr2();
 	case REG_DR6: return read_dr6();
 	case REG_INTR_SHADOW:
 		value = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
@@ -67,8 +68,8 @@ u64 vmx_get_reg(struct vcpu *v, unsigned reg)
 }
 
 /*
- * With EPT the processor takes PAE's four top entries from the VMCS at entry; a MOV to CR3 by the guest
- * loads them itself, one that we emulate must do the same (SDM 3C 26.3.2.4).
+ * With EPT the processor takes PAE's four top entries from the VMCS at entry; a MOV to CR3 by the
+ * guest loads them itself, one that we emulate must do the same (SDM 3C 26.3.2.4).
  */
 static void load_pdptes(struct vcpu *v)
 {
@@ -78,7 +79,8 @@ static void load_pdptes(struct vcpu *v)
 
 	if (!pae)
 		return;
-	if (gmem_read(&v->partition->space, vmcs_read(VMCS_GUEST_CR3) & MASK(31, 5), pdpte, sizeof(pdpte)))
+	if (gmem_read(&v->partition->space, vmcs_read(VMCS_GUEST_CR3) & MASK(31, 5), pdpte,
+		      sizeof(pdpte)))
 		return;
 	for (unsigned i = 0; i < ARRAY_SIZE(pdpte); i++)
 		vmcs_write(VMCS_GUEST_PDPTE0 + 2 * i, pdpte[i]);

@@ -12,7 +12,9 @@
 static void write_reset_segments(struct vcpu *v)
 {
 	struct segment data = { .limit = SEGMENT_LIMIT_RESET, .attr = SEG_ATTR_P | SEG_ATTR_S | 3 };
-	struct segment code = { .base = 0xffff0000, .limit = SEGMENT_LIMIT_RESET, .selector = 0xf000,
+	struct segment code = { .base = 0xffff0000,
+				.limit = SEGMENT_LIMIT_RESET,
+				.selector = 0xf000,
 				.attr = SEG_ATTR_P | SEG_ATTR_S | 11 };
 	struct segment ldt = { .limit = SEGMENT_LIMIT_RESET, .attr = SEG_ATTR_P | 2 };
 	struct segment tss = { .limit = SEGMENT_LIMIT_RESET, .attr = SEG_ATTR_P | 11 };
@@ -28,7 +30,8 @@ static void write_reset_segments(struct vcpu *v)
 
 /*
  * Bits of CR0 and CR4 that exit when changed: those whose effect we provide (paging and long mode,
- * caching), that VMX fixes, or that the guest's CPUID does not offer. The others are the guest's own.
+ * caching), that VMX fixes, or that the guest's CPUID does not offer. The others are the guest's
+ * own.
  */
 static void write_masks(struct vcpu *v)
 {

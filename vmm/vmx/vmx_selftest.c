@@ -1,7 +1,8 @@
 /*
- * Every return value of the VMX wrappers, on the path that the kernel itself uses: SDM 3C 30.2 and 30.4.
- * What is changed in the VMCS is put back, so that the last step shows a good entry.
+ * Every return value of the VMX wrappers, on the path that the kernel itself uses: SDM 3C 30.2
+ * and 30.4. What is changed in the VMCS is put back, so that the last step shows a good entry.
  */
+#include "vmm/vmx/vmx_selftest.h"
 #include "error.h"
 #include "kernel/selftest.h"
 #include "lib/string.h"
@@ -9,7 +10,6 @@
 #include "vmm/partition.h"
 #include "vmm/testvcpu.h"
 #include "vmm/vmx/vmx.h"
-#include "vmm/vmx/vmx_selftest.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
 
@@ -131,7 +131,8 @@ static int bad_guest_state(struct selftest *t, struct vcpu *v)
 	SELFTEST_EXPECT(t, vmx_run(v, exit) == 0);
 	SELFTEST_EXPECT(t, exit->reason == VM_EXIT_INVALID_STATE);
 	SELFTEST_EXPECT(t, exit->raw == VMX_EXIT_INVALID_GUEST_STATE);
-	SELFTEST_EXPECT(t, vmx_suspect(v) && strcmp(vmx_suspect(v), "reserved bits of RFLAGS") == 0);
+	SELFTEST_EXPECT(t,
+			vmx_suspect(v) && strcmp(vmx_suspect(v), "reserved bits of RFLAGS") == 0);
 	vmx_set_reg(v, REG_RFLAGS, RFLAGS_FIXED);
 	SELFTEST_EXPECT(t, vmx_suspect(v) == NULL);
 	SELFTEST_EXPECT(t, vmx_run(v, exit) == 0 && exit->reason == VM_EXIT_CPUID);
@@ -158,7 +159,10 @@ static int bad_fields(struct selftest *t, struct vcpu *v)
 	return SELFTEST_OK;
 }
 
-/* Sets IVT[1], steps over a NOP with TF; the handler looks at DR6 as the first instruction that does. */
+/*
+ * Sets IVT[1], steps over a NOP with TF; the handler looks at DR6 as the first instruction that
+ * does.
+ */
 static const u8 code_step[] = {
 	0xc7, 0x06, 0x04, 0x00, 0x00, 0x11, /* mov word [4], 1100h */
 	0xc7, 0x06, 0x06, 0x00, 0x00, 0x00, /* mov word [6], 0 */
@@ -174,7 +178,8 @@ static int debug_exception(struct selftest *t, struct vcpu *v)
 	struct vm_exit *exit = &v->exit;
 	unsigned exceptions = 0;
 
-	SELFTEST_EXPECT(t, gmem_write(&v->partition->space, TEST_CODE, code_step, sizeof(code_step)) == 0);
+	SELFTEST_EXPECT(
+	    t, gmem_write(&v->partition->space, TEST_CODE, code_step, sizeof(code_step)) == 0);
 	SELFTEST_EXPECT(t, gmem_write(&v->partition->space, STEP_HANDLER, code_step_handler,
 				      sizeof(code_step_handler)) == 0);
 	for (unsigned i = 0; i < 16; i++) {
@@ -194,10 +199,10 @@ static int debug_exception(struct selftest *t, struct vcpu *v)
 	return SELFTEST_OK;
 }
 
-#define CASE(fn)                                      \
-	static int test_##fn(struct selftest *t)      \
-	{                                             \
-		return with_vcpu(t, fn);              \
+#define CASE(fn)                                 \
+	static int test_##fn(struct selftest *t) \
+	{                                        \
+		return with_vcpu(t, fn);         \
 	}
 CASE(good_entry)
 CASE(launch_not_clear)

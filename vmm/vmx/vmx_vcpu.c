@@ -27,7 +27,8 @@ static hpa_t bitmap_alloc(struct partition *p)
 static void bitmap_trap(u8 *bitmap, u32 msr, enum msr_trap trap)
 {
 	u32 index = msr & (MSR_BITMAP_COVERS - 1);
-	u8 *read = bitmap + (msr >> 31 ? MSR_BITMAP_HIGH : 0) + index / 8, *write = read + MSR_BITMAP_WRITE;
+	u8 *read = bitmap + (msr >> 31 ? MSR_BITMAP_HIGH : 0) + index / 8,
+	   *write = read + MSR_BITMAP_WRITE;
 	u8 bit = (u8)BIT(index % 8);
 
 	if (msr - index != 0 && msr - index != MSR_BITMAP_HIGH_BASE)
@@ -40,8 +41,9 @@ static void bitmap_trap(u8 *bitmap, u32 msr, enum msr_trap trap)
 static void bitmap_pass(u8 *bitmap)
 {
 	static const u32 own[] = {
-		MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR,
-		MSR_SFMASK, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT,
+		MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR,		MSR_LSTAR,
+		MSR_CSTAR,   MSR_SFMASK,  MSR_SYSENTER_CS,    MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+		MSR_PAT,
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(own); i++)
@@ -172,7 +174,9 @@ static void debug_registers_save(struct vmx_vcpu *x)
 	__asm__ volatile("mov %%dr3, %0" : "=r"(x->dr[3]));
 }
 
-/* The guest's first MOV DR: from now on DR0 to DR3 in the processor are its own while it is loaded. */
+/*
+ * The guest's first MOV DR: from now on DR0 to DR3 in the processor are its own while it is loaded.
+ */
 void vmx_own_debug_registers(struct vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_of(v);
@@ -208,7 +212,9 @@ void vmx_load(struct vcpu *v)
 	vfpu_load(v);
 }
 
-/* VMCLEAR makes the processor write back what it caches of the VMCS; the next entry is a VMLAUNCH. */
+/*
+ * VMCLEAR makes the processor write back what it caches of the VMCS; the next entry is a VMLAUNCH.
+ */
 void vmx_put(struct vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_of(v);

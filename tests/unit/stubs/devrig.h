@@ -1,5 +1,7 @@
 #pragma once
-/* What a device under test sits on: a bus, a clock that the test moves, interrupt lines that count. */
+/*
+ * What a device under test sits on: a bus, a clock that the test moves, interrupt lines that count.
+ */
 #include "error.h"
 #include "lib/string.h"
 #include "tests/unit/stubs/unit.h"
@@ -137,7 +139,8 @@ static inline void devrig_fuzz(struct devrig *rig, const u16 *ports, size_t coun
 		u64 r = unit_random(&seed), v = unit_random(&seed);
 		unsigned size = 1u << (r & 3) % 3;
 		u16 port = ports[(r >> 8) % count];
-		u64 got = devrig_access(rig, IO_PORT, port, size, r & 0x80, v & (BIT(size * 8) - 1));
+		u64 got =
+		    devrig_access(rig, IO_PORT, port, size, r & 0x80, v & (BIT(size * 8) - 1));
 
 		assert_true(size == 4 ? got <= 0xffffffff : got < BIT(size * 8));
 		if (r & 0x40000)

@@ -43,8 +43,10 @@ void fake_start(void);
 void fake_stop(void);
 /* Flat segments and control registers for code of 16 (real mode), 32 or 64 bits; paging off. */
 void fake_mode(unsigned bits, unsigned cpl);
-/* Paging on in 64-bit mode, with tables at 1 MiB that map the first GiB and the device's to
- * themselves. */
+/*
+ * Paging on in 64-bit mode, with tables at 1 MiB that map the first GiB and the device's to
+ * themselves.
+ */
 void fake_long_paging(void);
 /* Sets one 4 KiB mapping in the tables of fake_long_paging(); the address of its entry. */
 gpa_t fake_map(u64 gva, u64 entry);
