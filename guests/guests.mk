@@ -46,54 +46,63 @@ guests: $(GUEST_FILES)
 
 $(GUEST_OUT)/obj64/%.o: guests/%.c guests/guests.mk
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_CFLAGS_64) -c $< -o $@
+	@echo "  CC      $<"
+	@$(GUEST_CC) $(GUEST_CFLAGS_64) -c $< -o $@
 
 $(GUEST_OUT)/obj32/%.o: guests/%.c guests/guests.mk
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_CFLAGS_32) -c $< -o $@
+	@echo "  CC      $<"
+	@$(GUEST_CC) $(GUEST_CFLAGS_32) -c $< -o $@
 
 $(GUEST_OUT)/obj64/%.o: guests/%.asm $(GUEST_INCS) guests/guests.mk
 	@mkdir -p $(@D)
-	$(GUEST_NASM) -f elf64 $(GUEST_NASMFLAGS) $< -o $@
+	@echo "  NASM    $<"
+	@$(GUEST_NASM) -f elf64 $(GUEST_NASMFLAGS) $< -o $@
 
 $(GUEST_OUT)/obj32/%.o: guests/%.asm $(GUEST_INCS) guests/guests.mk
 	@mkdir -p $(@D)
-	$(GUEST_NASM) -f elf32 $(GUEST_NASMFLAGS) $< -o $@
+	@echo "  NASM    $<"
+	@$(GUEST_NASM) -f elf32 $(GUEST_NASMFLAGS) $< -o $@
 
 $(GUEST_OUT)/objmb2/lib/start.o: guests/lib/start.asm $(GUEST_INCS) guests/guests.mk
 	@mkdir -p $(@D)
-	$(GUEST_NASM) -f elf64 $(GUEST_NASMFLAGS) -DMULTIBOOT2 $< -o $@
+	@echo "  NASM    $<"
+	@$(GUEST_NASM) -f elf64 $(GUEST_NASMFLAGS) -DMULTIBOOT2 $< -o $@
 
 # Multiboot 1 knows 32-bit ELF only (QEMU's -kernel insists), so 64-bit code travels in a 32-bit
 # container. The .elf64 beside it keeps the symbols for a debugger.
 define guest_rule_64
 $(GUEST_OUT)/$(1).elf64: $(GUEST_OUT)/obj64/lib/start.o $(call guest_objects,$(1),obj64) \
 		$(GUEST_LIB_64) guests/lib/guest.ld
-	$(GUEST_LD) -m elf_x86_64 $(GUEST_LDFLAGS) $$(filter %.o,$$^) -o $$@
+	@echo "  LD      $@"
+	@$(GUEST_LD) -m elf_x86_64 $(GUEST_LDFLAGS) $$(filter %.o,$$^) -o $$@
 endef
 $(foreach guest,$(GUESTS_64),$(eval $(call guest_rule_64,$(guest))))
 
 $(patsubst %,$(GUEST_OUT)/%.elf,$(GUESTS_64)): %.elf: %.elf64
-	$(GUEST_OBJCOPY) -O elf32-i386 $< $@
+	@$(GUEST_OBJCOPY) -O elf32-i386 $< $@
 
 define guest_rule_32
 $(GUEST_OUT)/$(1).elf: $(GUEST_OUT)/obj32/lib/start32.o $(call guest_objects,$(1),obj32) \
 		$(GUEST_LIB_32) guests/lib/guest.ld
-	$(GUEST_LD) -m elf_i386 $(GUEST_LDFLAGS) $$(filter %.o,$$^) -o $$@
+	@echo "  LD      $@"
+	@$(GUEST_LD) -m elf_i386 $(GUEST_LDFLAGS) $$(filter %.o,$$^) -o $$@
 endef
 $(foreach guest,$(GUESTS_32),$(eval $(call guest_rule_32,$(guest))))
 
 define guest_rule_mb2
 $(GUEST_OUT)/$(1).elf: $(GUEST_OUT)/objmb2/lib/start.o $(call guest_objects,$(1),obj64) \
 		$(GUEST_LIB_64) guests/lib/guest.ld
-	$(GUEST_LD) -m elf_x86_64 $(GUEST_LDFLAGS) $$(filter %.o,$$^) -o $$@
+	@echo "  LD      $@"
+	@$(GUEST_LD) -m elf_x86_64 $(GUEST_LDFLAGS) $$(filter %.o,$$^) -o $$@
 endef
 $(foreach guest,$(GUESTS_MB2),$(eval $(call guest_rule_mb2,$(guest))))
 
 $(patsubst %,$(GUEST_OUT)/%.bin,$(GUESTS_16)): $(GUEST_OUT)/%.bin: guests/%/boot.asm \
 		guests/guests.mk
 	@mkdir -p $(@D)
-	$(GUEST_NASM) -f bin $(GUEST_NASMFLAGS) $< -o $@
+	@echo "  NASM    $<"
+	@$(GUEST_NASM) -f bin $(GUEST_NASMFLAGS) $< -o $@
 
 # Dependencies of the C files, from -MMD. The .asm files name theirs above.
 -include $(wildcard $(GUEST_OUT)/obj64/*/*.d $(GUEST_OUT)/obj32/*/*.d)
