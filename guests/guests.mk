@@ -74,7 +74,7 @@ $(GUEST_OUT)/objmb2/lib/start.o: guests/lib/start.asm $(GUEST_INCS) guests/guest
 define guest_rule_64
 $(GUEST_OUT)/$(1).elf64: $(GUEST_OUT)/obj64/lib/start.o $(call guest_objects,$(1),obj64) \
 		$(GUEST_LIB_64) guests/lib/guest.ld
-	@echo "  LD      $@"
+	@echo "  LD      $$@"
 	@$(GUEST_LD) -m elf_x86_64 $(GUEST_LDFLAGS) $$(filter %.o,$$^) -o $$@
 endef
 $(foreach guest,$(GUESTS_64),$(eval $(call guest_rule_64,$(guest))))
@@ -85,7 +85,7 @@ $(patsubst %,$(GUEST_OUT)/%.elf,$(GUESTS_64)): %.elf: %.elf64
 define guest_rule_32
 $(GUEST_OUT)/$(1).elf: $(GUEST_OUT)/obj32/lib/start32.o $(call guest_objects,$(1),obj32) \
 		$(GUEST_LIB_32) guests/lib/guest.ld
-	@echo "  LD      $@"
+	@echo "  LD      $$@"
 	@$(GUEST_LD) -m elf_i386 $(GUEST_LDFLAGS) $$(filter %.o,$$^) -o $$@
 endef
 $(foreach guest,$(GUESTS_32),$(eval $(call guest_rule_32,$(guest))))
@@ -93,7 +93,7 @@ $(foreach guest,$(GUESTS_32),$(eval $(call guest_rule_32,$(guest))))
 define guest_rule_mb2
 $(GUEST_OUT)/$(1).elf: $(GUEST_OUT)/objmb2/lib/start.o $(call guest_objects,$(1),obj64) \
 		$(GUEST_LIB_64) guests/lib/guest.ld
-	@echo "  LD      $@"
+	@echo "  LD      $$@"
 	@$(GUEST_LD) -m elf_x86_64 $(GUEST_LDFLAGS) $$(filter %.o,$$^) -o $$@
 endef
 $(foreach guest,$(GUESTS_MB2),$(eval $(call guest_rule_mb2,$(guest))))
