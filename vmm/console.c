@@ -18,12 +18,6 @@ int console_init(struct console *c, const char *name, bool log)
 	return 0;
 }
 
-void console_free(struct console *c)
-{
-	heap_free(c->output);
-	c->output = NULL;
-}
-
 void console_set_notify(struct console *c, void (*notify)(void *ctx), void *ctx)
 {
 	u64 flags = spin_lock_irq(&c->lock);

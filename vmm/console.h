@@ -28,7 +28,6 @@ struct console {
 };
 
 MUST_CHECK int console_init(struct console *c, const char *name, bool log);
-void console_free(struct console *c);
 /*
  * Whom console_type() tells from now on, or NULL; whoever was told before is not running any more.
  */

@@ -357,11 +357,6 @@ unsigned cpuid_phys_bits(const struct vcpu *v)
 	return v->cpuid->extended[8].eax & 0xff;
 }
 
-bool cpuid_has_x2apic(const struct vcpu *v)
-{
-	return v->cpuid->basic[1].ecx & F1C_X2APIC;
-}
-
 bool cpuid_has_rdtscp(const struct vcpu *v)
 {
 	return v->cpuid->extended[1].edx & FE1D_RDTSCP;

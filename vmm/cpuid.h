@@ -26,5 +26,4 @@ void cpuid_answer(struct vcpu *v);
 u64 cpuid_cr4_mask(const struct vcpu *v);
 u64 cpuid_efer_mask(const struct vcpu *v);
 unsigned cpuid_phys_bits(const struct vcpu *v);
-bool cpuid_has_x2apic(const struct vcpu *v);
 bool cpuid_has_rdtscp(const struct vcpu *v);

@@ -53,7 +53,6 @@ struct vcpu {
 	struct cpuid_cache *cpuid;
 
 	u64 exits[VM_EXIT_REASONS];
-	u64 exits_total;
 	u64 unknown_msrs, last_unknown_msr;
 	u64 injected;
 };
