@@ -70,7 +70,7 @@ static void attack_addresses(u64 base, u64 size, u64 rule, const char *text)
 		write_addresses(at, at + STEP, at + 2 * STEP, at + 3 * STEP);
 		leave_guest();
 	}
-	check_eq(read_dr7(), dr7, text);
+	check_eq(read_dr7(), dr7, "%s", text);
 	write_dr7(DR7_FIXED);
 }
 
