@@ -10,6 +10,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/heap.h"
+#include "vmm/cpuid.h"
 #include "vmm/partition.h"
 #include "vmm/run.h"
 
@@ -153,10 +154,16 @@ static void print_strays(const struct partition *p)
 	terminal_printf("stray ports %lu (last %#lx), stray memory %lu (last %#lx)\n",
 			p->bus.stray_ports, p->bus.last_stray_port, p->bus.stray_memory,
 			p->bus.last_stray_memory);
-	for (unsigned i = 0; i < p->vcpu_count; i++)
-		terminal_printf("vcpu %u: unknown msrs %lu (last %#lx), events injected %lu\n", i,
-				p->vcpu[i]->unknown_msrs, p->vcpu[i]->last_unknown_msr,
-				p->vcpu[i]->injected);
+	for (unsigned i = 0; i < p->vcpu_count; i++) {
+		const struct vcpu *v = p->vcpu[i];
+		u32 leaf;
+		u64 leaves = cpuid_unknown(v, &leaf);
+
+		terminal_printf(
+		    "vcpu %u: unknown msrs %lu (last %#lx), cpuid leaves %lu (last %#x), "
+		    "events injected %lu\n",
+		    i, v->unknown_msrs, v->last_unknown_msr, leaves, leaf, v->injected);
+	}
 }
 
 static void command_stats(int argc, char **argv)

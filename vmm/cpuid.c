@@ -342,6 +342,12 @@ void cpuid_answer(struct vcpu *v)
 	v->gpr[REG_RDX] = r->edx;
 }
 
+u64 cpuid_unknown(const struct vcpu *v, u32 *last)
+{
+	*last = v->cpuid->last_unknown;
+	return v->cpuid->unknown;
+}
+
 u64 cpuid_cr4_mask(const struct vcpu *v)
 {
 	return v->cpuid->cr4_mask;

@@ -22,6 +22,8 @@ struct cpuid_regs cpuid_guest(struct vcpu *v, u32 leaf, u32 subleaf);
  * The CPUID instruction, on the vCPU's registers. Its FPU state is loaded; interrupts may be off.
  */
 void cpuid_answer(struct vcpu *v);
+/* How many leaves were asked for that have no rule, and the last of them. */
+u64 cpuid_unknown(const struct vcpu *v, u32 *last);
 /* Bits that the guest's CPUID allows: others give #GP. */
 u64 cpuid_cr4_mask(const struct vcpu *v);
 u64 cpuid_efer_mask(const struct vcpu *v);
