@@ -8,4 +8,3 @@ struct machine;
 MUST_CHECK int acpi_parse(struct machine *m);
 /* Soft-off by S5; falls back to the emulators' ports, then halts with a message. */
 NORETURN void acpi_power_off(void);
-NORETURN void acpi_reset(void);

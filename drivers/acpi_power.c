@@ -25,10 +25,6 @@
 #define AML_BYTE_PREFIX 0x0a
 
 #define BOCHS_SHUTDOWN_PORT 0x8900
-#define KEYBOARD_COMMAND 0x64
-#define KEYBOARD_RESET 0xfe
-#define RESET_CONTROL 0xcf9
-#define RESET_CONTROL_FULL 0x0e
 
 /* What power-off needs beyond struct machine. Constant after parsing. */
 static u16 smi_command;
@@ -82,15 +78,8 @@ void acpi_power_parse(struct machine *m, const struct acpi_fadt *fadt,
 	} else {
 		m->pm1a_cnt = io_port(&fadt->x_pm1a_control, fadt->pm1a_control);
 		m->pm1b_cnt = io_port(&fadt->x_pm1b_control, fadt->pm1b_control);
-		m->pm_timer_port = io_port(&fadt->x_pm_timer, fadt->pm_timer);
 		smi_command = fadt->smi_command <= UINT16_MAX ? (u16)fadt->smi_command : 0;
 		acpi_enable = fadt->acpi_enable;
-	}
-	if (fadt->flags & FADT_RESET_SUPPORTED && fadt->reset_register.address) {
-		m->reset_reg.valid = fadt->reset_register.space <= ACPI_SPACE_IO;
-		m->reset_reg.io = fadt->reset_register.space == ACPI_SPACE_IO;
-		m->reset_reg.addr = fadt->reset_register.address;
-		m->reset_reg.value = fadt->reset_value;
 	}
 	if (dsdt)
 		m->s5_valid = find_s5(m, (const u8 *)dsdt, dsdt->length);
@@ -170,23 +159,5 @@ void acpi_power_off(void)
 	pause_for_effect();
 	log_set_polled();
 	log_error("this machine has no way to power off: it may be switched off now");
-	halt_forever();
-}
-
-void acpi_reset(void)
-{
-	x86_cli();
-	wait_for_uart();
-	if (machine.reset_reg.valid) {
-		write_register(machine.reset_reg.io, machine.reset_reg.addr,
-			       machine.reset_reg.value);
-		pause_for_effect();
-	}
-	x86_outb(RESET_CONTROL, RESET_CONTROL_FULL);
-	pause_for_effect();
-	x86_outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
-	pause_for_effect();
-	log_set_polled();
-	log_error("this machine has no way to reset");
 	halt_forever();
 }

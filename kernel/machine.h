@@ -54,12 +54,6 @@ struct machine {
 	u16 pm1a_cnt, pm1b_cnt;	       /* I/O ports, 0: none */
 	u8 s5_slp_typ_a, s5_slp_typ_b; /* from \_S5 */
 	bool s5_valid;
-	u16 pm_timer_port; /* 0: none */
-	struct {
-		bool valid, io;
-		u64 addr;
-		u8 value;
-	} reset_reg;
 
 	u64 tsc_khz; /* measured by kernel/clock.c */
 };
