@@ -146,7 +146,7 @@ int uart_start(void (*rx)(u8 c), int (*tx)(void))
 
 void uart_stop(void)
 {
-	spin_init(&tx_lock); /* its holder never comes back */
+	spin_init(&tx_lock, LOCK_UART); /* its holder never comes back */
 	tx_byte = NULL;
 	if (present)
 		reg_write(IER, 0);

@@ -184,6 +184,6 @@ void log_set_polled(void)
 {
 	console_sink = NULL;
 	polled = true;
-	spin_init(&lock); /* after a panic its holder never comes back */
+	spin_init(&lock, LOCK_LOG); /* after a panic its holder never comes back */
 	flush();
 }

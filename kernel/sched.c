@@ -206,7 +206,7 @@ void sched_init(void)
 	struct cpu *cpu = this_cpu();
 	struct run_queue *rq = &cpu->run_queue;
 
-	spin_init(&rq->lock);
+	spin_init(&rq->lock, LOCK_RUN_QUEUE);
 	for (unsigned i = 0; i < PRIORITIES; i++)
 		list_init(&rq->ready[i]);
 	cpu->idle = thread_create_idle(cpu);

@@ -311,7 +311,7 @@ static int test_mutex(struct selftest *t)
 	struct shared_count s = { .count = 0 };
 	struct thread *a, *b;
 
-	mutex_init(&s.mutex);
+	mutex_init(&s.mutex, LOCK_TEST);
 	a = thread_create("count a", count_slowly, &s, PRIO_VCPU);
 	b = thread_create("count b", count_slowly, &s, PRIO_VCPU);
 	SELFTEST_EXPECT(t, a && b);

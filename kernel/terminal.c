@@ -220,9 +220,9 @@ void terminal_flush_polled(void)
 {
 	int c;
 
-	spin_init(&term.lock); /* after a panic its holder never comes back */
+	spin_init(&term.lock, LOCK_TERMINAL); /* after a panic its holder never comes back */
 	if (term.attached)
-		spin_init(&term.attached->lock);
+		spin_init(&term.attached->lock, LOCK_CONSOLE);
 	while (term.works && (c = next_byte()) >= 0)
 		uart_put_polled((u8)c);
 	term.works = false;
@@ -230,7 +230,7 @@ void terminal_flush_polled(void)
 
 void terminal_init(void)
 {
-	spin_init(&term.lock);
+	spin_init(&term.lock, LOCK_TERMINAL);
 	ring_init(&term.tx, term.tx_buf, TX_SIZE);
 	ring_init(&term.rx, term.rx_buf, RX_SIZE);
 	waitq_init(&term.room);

@@ -115,7 +115,7 @@ struct mutex {
 	struct thread *owner;
 };
 
-void mutex_init(struct mutex *m);
+void mutex_init(struct mutex *m, enum lock_class class);
 void mutex_lock_wait(struct mutex *m);
 void mutex_wake(struct mutex *m);
 

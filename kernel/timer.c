@@ -142,7 +142,7 @@ void timer_setup(void)
 {
 	struct timer_queue *q = &this_cpu()->timers;
 
-	spin_init(&q->lock);
+	spin_init(&q->lock, LOCK_TIMERS);
 	list_init(&q->armed);
 	q->programmed_ns = TIMER_NEVER;
 	irq_register_vector(VECTOR_TIMER, timer_vector, NULL);

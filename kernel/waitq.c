@@ -6,7 +6,7 @@
 
 void waitq_init(struct waitq *q)
 {
-	spin_init(&q->lock);
+	spin_init(&q->lock, LOCK_WAITQ);
 	list_init(&q->waiters);
 }
 
@@ -80,8 +80,9 @@ void waitq_finish(struct waitq *q)
 	spin_unlock_irq(&q->lock, flags);
 }
 
-void mutex_init(struct mutex *m)
+void mutex_init(struct mutex *m, enum lock_class class)
 {
+	(void)class; /* of interest to the order check alone */
 	waitq_init(&m->waiters);
 	m->owner = NULL;
 }

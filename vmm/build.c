@@ -89,7 +89,7 @@ static int build_board(struct partition *p)
 	config.memory_above_4g = p->config.memory - config.memory_below_4g;
 	memset(&p->board, 0, sizeof(p->board));
 	iobus_init(&p->bus);
-	mutex_init(&p->device_lock);
+	mutex_init(&p->device_lock, LOCK_DEVICE);
 	timer_init(&p->clock_timer, clock_expired, p);
 	vclock_init(&p->clock, host_now, clock_rearm, p, clock_wall_seconds() * NS_PER_SEC);
 	return board_init(&p->board, &config);

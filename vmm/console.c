@@ -13,7 +13,7 @@ int console_init(struct console *c, const char *name, bool log)
 		return -ENOMEM;
 	str_copy(c->name, name, sizeof(c->name));
 	c->log = log;
-	spin_init(&c->lock);
+	spin_init(&c->lock, LOCK_CONSOLE);
 	ring_init(&c->input, c->input_buf, CONSOLE_INPUT);
 	return 0;
 }

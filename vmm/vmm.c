@@ -50,7 +50,7 @@ struct partition *partition_create(const struct partition_config *config)
 	}
 	p->id = next_id++;
 	p->config = *config;
-	mutex_init(&p->lock);
+	mutex_init(&p->lock, LOCK_PARTITION);
 	waitq_init(&p->changed);
 	list_push_back(&partitions, &p->node);
 	return p;
