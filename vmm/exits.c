@@ -68,7 +68,7 @@ static enum exit_action handle_fault(struct vcpu *v, struct vm_exit *exit)
 static enum exit_action handle_cpuid(struct vcpu *v, struct vm_exit *exit)
 {
 	(void)exit;
-	cpuid_answer(v); /* here only when the first tier in run.c could not */
+	cpuid_answer(v); /* here only when first_tier() could not */
 	return EXIT_ADVANCE;
 }
 

@@ -7,10 +7,9 @@
 #include "drivers/apic.h"
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
-#include "vmm/cpuid.h"
 #include "vmm/emulate.h"
 #include "vmm/exits.h"
-#include "vmm/guestwalk.h"
+#include "vmm/first_tier.h"
 #include "vmm/partition.h"
 #include "x86/insn.h"
 
@@ -53,28 +52,6 @@ static bool vcpu_serve_requests(struct vcpu *v)
 		mutex_unlock(&p->device_lock);
 	}
 	return true;
-}
-
-/* Outside 64-bit code RIP has 32 bits. */
-static ALWAYS_INLINE u64 vcpu_next_rip(struct vcpu *v, u64 rip, unsigned length)
-{
-	u64 next = rip + length;
-
-	return unlikely((rip ^ next) >> 32) && guest_code_bits(v) != 64 ? (u32)next : next;
-}
-
-/* The guest single-steps: the trap that the instruction would have ended with. */
-static NOINLINE bool vcpu_raise_step(struct vcpu *v)
-{
-	backend->set_reg(v, REG_DR6, backend->get_reg(v, REG_DR6) | DR6_BS);
-	event_raise(v, VEC_DB, false, 0);
-	return true;
-}
-
-/* To the next instruction. True: a #DB has been raised. On the path of nearly every exit. */
-static ALWAYS_INLINE bool vcpu_skip(struct vcpu *v, u64 rip, unsigned length)
-{
-	return unlikely(backend->skip(v, vcpu_next_rip(v, rip, length))) && vcpu_raise_step(v);
 }
 
 /* Moves RIP past the instruction that exited, and ends the shadow that STI or MOV SS left. */
@@ -124,30 +101,6 @@ static bool vcpu_handle_exit(struct vcpu *v)
 }
 
 /*
- * The first tier: an exit that needs nothing of the host is answered with interrupts still off, and
- * the guest entered again. A host interrupt that waits makes that entry exit at once, so nothing is
- * late.
- */
-static bool vcpu_answer_at_once(struct vcpu *v, struct vm_exit *exit)
-{
-	unsigned length;
-
-	if (exit->reason != VM_EXIT_CPUID || exit->in_flight.kind != EVENT_NONE ||
-	    READ_ONCE(v->requests))
-		return false;
-	length = exit->length ? exit->length : emulate_length(v, exit);
-	if (unlikely(length == 0))
-		return false;
-	cpuid_answer(v);
-	if (unlikely(vcpu_skip(v, exit->rip, length))) {
-		exit->reason = VM_EXIT_HOST_INTERRUPT; /* nothing is left to answer but the trap */
-		return false;
-	}
-	v->exits[VM_EXIT_CPUID]++;
-	return true;
-}
-
-/*
  * Enters the guest once, or again after exits of the first tier. Interrupts that wait are taken
  * through the normal IDT at the STI.
  */
@@ -168,7 +121,7 @@ static bool vcpu_enter(struct vcpu *v)
 	do {
 		r = backend->run(v, &v->exit);
 		v->events.injected = false;
-	} while (r == 0 && vcpu_answer_at_once(v, &v->exit));
+	} while (r == 0 && first_tier(v, &v->exit));
 	v->in_guest = false;
 	x86_sti();
 	if (unlikely(r)) {
