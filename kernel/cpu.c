@@ -2,6 +2,7 @@
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
 #include "kernel/panic.h"
+#include "kernel/smp.h"
 #include "lib/string.h"
 #include "mm/kspace.h"
 #include "x86/insn.h"
@@ -33,6 +34,7 @@
 
 struct cpu *cpus[CPUS_MAX];
 unsigned cpu_count;
+u64 cpus_online, cpus_idle;
 struct cpu_features cpu_features;
 
 static struct cpu boot_cpu;
@@ -128,6 +130,7 @@ void cpu_init_boot(void)
 	cpu->online = true;
 	cpus[0] = cpu;
 	cpu_count = 1;
+	cpus_online = 1;
 	read_features(&cpu_features);
 	set_control_registers(&cpu_features);
 	for (unsigned i = 0; i < IST_COUNT; i++)

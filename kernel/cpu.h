@@ -13,9 +13,9 @@ struct thread;
 struct vcpu;
 
 struct cpu {
-	struct cpu *self; /* GS:0, so that this_cpu() is one load */
-	u64 *guest_gprs;  /* the running vCPU's registers; the entry code uses it by offset */
-	struct thread *current;
+	struct cpu *self;	/* GS:0, so that this_cpu() is one load */
+	u64 *guest_gprs;	/* the running vCPU's registers; the entry code uses it by offset */
+	struct thread *current; /* run queue lock */
 	unsigned preempt_count; /* >0: no switch at the end of an interrupt */
 	bool need_resched;
 	bool in_interrupt;
@@ -35,7 +35,8 @@ struct cpu {
 	u32 svm_next_asid;
 	u64 svm_asid_generation;
 
-	u64 interrupts;
+	u64 idle_ns, idle_since_ns; /* time without a thread; since when, 0: busy */
+	u64 interrupts, timer_interrupts, ipis;
 	u64 nmis; /* written by their handler alone; they can come anywhere */
 };
 

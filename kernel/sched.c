@@ -1,15 +1,22 @@
 /*
- * The scheduler: one run queue for each CPU, the highest priority first, round robin within one.
+ * The scheduler: one run queue for each CPU. Kernel threads go first, by fixed priority; which
+ * vCPU's thread comes then is up to the policy (kernel/policy.h).
  *
- * A thread runs on its home CPU alone, so a thread that was put back into the queue cannot be
- * entered before the CPU has left its stack: the queue's lock need not be held across the switch.
- * Whatever must wait until a dead thread's stack is left is done by sched_finish_switch() in the
- * next thread.
+ * A thread is in at most one run queue, that of its home CPU, whose lock protects its state.
+ * Others may take it to another CPU only while it is READY or BLOCKED and not on_cpu, that is when
+ * its old CPU has left its stack. A CPU that finds nothing to do leaves nothing: it waits on the
+ * stack of the thread that has just blocked, and if that one is what comes next, as for a vCPU that
+ * halts and is woken, nothing has to be switched. tests/model/ proves that no wake-up is lost and
+ * no stack used twice.
  */
 #include "drivers/apic.h"
+#include "kernel/balance.h"
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
+#include "kernel/levels.h"
 #include "kernel/panic.h"
+#include "kernel/policy.h"
+#include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/thread_internal.h"
 #include "kernel/timer.h"
@@ -18,67 +25,169 @@
 
 static_assert(offsetof(struct cpu, current) == CPU_CURRENT_OFFSET, "thread_current() reads it");
 
-/* Caller holds the queue's lock. */
-static void enqueue(struct run_queue *rq, struct thread *t, bool front)
+struct run_queue *sched_lock(const struct thread *t)
 {
-	t->state = THREAD_READY;
-	if (front)
-		list_push_front(&rq->ready[t->priority], &t->run_node);
-	else
-		list_push_back(&rq->ready[t->priority], &t->run_node);
-	rq->ready_mask |= 1u << t->priority;
+	for (;;) {
+		struct cpu *home = READ_ONCE(t->home);
+
+		spin_lock_raw(&home->run_queue.lock);
+		if (READ_ONCE(t->home) == home)
+			return &home->run_queue;
+		spin_unlock_raw(&home->run_queue.lock);
+	}
 }
 
-/* Takes the best ready thread off the queue; the idle thread when there is none. Lock held. */
-static struct thread *pick(struct cpu *cpu)
+void sched_enqueue(struct run_queue *rq, struct thread *t, enum sched_why why, u64 now)
 {
-	struct run_queue *rq = &cpu->run_queue;
-	struct thread *t;
-	int priority;
+	t->state = THREAD_READY;
+	if (!t->guest) {
+		levels_push(&rq->kernel, t->kernel_priority, &t->run_node,
+			    why == SCHED_PREEMPTED && now < t->slice_end_ns);
+		return;
+	}
+	list_push_back(&rq->guests, &t->guest_node);
+	rq->guest_count++;
+	rq->load += balance_weight(t);
+	sched_policy->enqueue(rq, t, why, now);
+}
 
-	if (rq->ready_mask == 0)
-		return cpu->idle;
-	priority = 31 - __builtin_clz(rq->ready_mask);
-	t = list_first(&rq->ready[priority], struct thread, run_node);
-	list_remove(&t->run_node);
-	if (list_empty(&rq->ready[priority]))
-		rq->ready_mask &= ~(1u << priority);
+/* The policy has given it out. */
+static void leave_guests(struct run_queue *rq, struct thread *t)
+{
+	list_remove(&t->guest_node);
+	rq->guest_count--;
+	rq->load -= balance_weight(t);
+	if (rq->hint == t)
+		rq->hint = NULL;
+}
+
+void sched_dequeue_guest(struct run_queue *rq, struct thread *t)
+{
+	sched_policy->remove(rq, t);
+	leave_guests(rq, t);
+}
+
+static struct thread *pick_kernel(struct run_queue *rq)
+{
+	unsigned level = levels_highest(&rq->kernel);
+	struct thread *t = list_first(&rq->kernel.list[level], struct thread, run_node);
+
+	levels_remove(&rq->kernel, level, &t->run_node);
 	return t;
 }
 
-/* Chooses who runs next and makes it current; returns whom it replaces. */
-static struct thread *choose(struct cpu *cpu, u64 now)
+static struct thread *pick_guest(struct run_queue *rq, u64 now)
+{
+	struct thread *t = rq->hint;
+
+	if (unlikely(t)) {
+		sched_dequeue_guest(rq, t);
+		return t;
+	}
+	t = sched_policy->pick(rq, now);
+	if (t)
+		leave_guests(rq, t);
+	return t;
+}
+
+/* Takes who runs next off the queue; the idle thread when there is none. Lock held. */
+static struct thread *pick(struct cpu *cpu, u64 now)
+{
+	struct run_queue *rq = &cpu->run_queue;
+	struct thread *t = NULL;
+
+	if (rq->kernel.mask)
+		return pick_kernel(rq);
+	if (rq->guest_count)
+		t = pick_guest(rq, now);
+	return t ? t : cpu->idle;
+}
+
+/* What the current thread has used up to now. Lock held. */
+static void account(struct cpu *cpu, u64 now)
+{
+	struct thread *t = cpu->current;
+	u64 ran = now - t->last_in_ns;
+
+	t->last_in_ns = now;
+	t->run_ns += ran;
+	if (t->guest)
+		sched_policy->charge(&cpu->run_queue, t, ran, now);
+}
+
+/* Lock held. */
+static void make_current(struct cpu *cpu, struct thread *t, u64 now)
+{
+	t->state = THREAD_RUNNING;
+	t->on_cpu = true;
+	t->last_in_ns = now;
+	if (t->guest)
+		cpu->run_queue.load += balance_weight(t);
+	else if (now >= t->slice_end_ns)
+		t->slice_end_ns = now + SCHED_SLICE_NS;
+	cpu->current = t;
+}
+
+/* Chooses who runs next and makes it current. */
+static struct thread *choose(struct cpu *cpu, enum sched_why why)
 {
 	struct run_queue *rq = &cpu->run_queue;
 	struct thread *prev = cpu->current;
+	u64 now = clock_now_ns();
 
 	spin_lock_raw(&rq->lock);
 	cpu->need_resched = false;
-	if (prev->state == THREAD_RUNNING && prev != cpu->idle)
-		enqueue(rq, prev, now < prev->slice_end_ns);
-	cpu->current = pick(cpu);
-	cpu->current->state = THREAD_RUNNING;
+	if (prev != cpu->idle) {
+		account(cpu, now);
+		if (prev->guest)
+			rq->load -= balance_weight(prev);
+		if (prev->state == THREAD_RUNNING)
+			sched_enqueue(rq, prev, why, now);
+	}
+	make_current(cpu, pick(cpu, now), now);
 	spin_unlock_raw(&rq->lock);
-	return prev;
+	return cpu->current;
 }
 
-static void begin_slice(struct thread *t, u64 now)
+/*
+ * Nothing is ready: halts until something is, wherever we are. An interrupt wakes the CPU and ends
+ * without a switch, since the stack is that of a thread that has blocked. Who makes something ready
+ * after our look into the queue sends an interrupt, which waits for the STI.
+ */
+static struct thread *wait_for_work(struct cpu *cpu)
 {
-	if (now >= t->slice_end_ns)
-		t->slice_end_ns = now + SCHED_SLICE_NS;
+	struct thread *next;
+
+	cpu->preempt_count++;
+	cpu->idle_since_ns = cpu->current->last_in_ns;
+	thread_free_dead();
+	do {
+		__atomic_or_fetch(&cpus_idle, BIT(cpu->id), __ATOMIC_SEQ_CST);
+		x86_sti_hlt();
+		x86_cli();
+		next = choose(cpu, SCHED_PREEMPTED);
+	} while (next == cpu->idle);
+	__atomic_and_fetch(&cpus_idle, ~BIT(cpu->id), __ATOMIC_SEQ_CST);
+	cpu->idle_ns += next->last_in_ns - cpu->idle_since_ns;
+	cpu->idle_since_ns = 0;
+	cpu->preempt_count--;
+	return next;
 }
 
-void sched_switch(void)
+static void switch_as(enum sched_why why)
 {
 	struct cpu *cpu = this_cpu();
-	u64 now = clock_now_ns();
-	struct thread *prev = choose(cpu, now), *next = cpu->current;
+	struct thread *prev = cpu->current, *next = choose(cpu, why);
 
+	if (next == cpu->idle && balance_pull(cpu))
+		next = choose(cpu, SCHED_PREEMPTED);
+	/* A stack that is to be freed, or needed elsewhere, is left to the idle thread's. */
+	if (next == cpu->idle && !prev->exiting && balance_may_use(prev, cpu))
+		next = wait_for_work(cpu);
 	if (next == prev) {
-		begin_slice(next, now);
+		timer_program(cpu);
 		return;
 	}
-	prev->run_ns += now - prev->last_in_ns;
 	if (prev->switch_out)
 		prev->switch_out(prev);
 	cpu->run_queue.left = prev;
@@ -86,19 +195,27 @@ void sched_switch(void)
 	sched_finish_switch();
 }
 
+void sched_switch(void)
+{
+	switch_as(SCHED_PREEMPTED);
+}
+
 void sched_finish_switch(void)
 {
 	struct cpu *cpu = this_cpu();
-	struct thread *t = cpu->current, *left = cpu->run_queue.left;
+	struct run_queue *rq = &cpu->run_queue;
+	struct thread *t = cpu->current, *left = rq->left;
 
-	t->last_in_ns = clock_now_ns();
-	begin_slice(t, t->last_in_ns);
 	t->switches++;
-	cpu->run_queue.switches++;
+	rq->switches++;
 	if (left->exiting)
 		thread_buried(left);
+	else /* from here on it may run, and end, on another CPU */
+		__atomic_store_n(&left->on_cpu, false, __ATOMIC_RELEASE);
 	if (t->switch_in)
 		t->switch_in(t);
+	if (rq->balance)
+		balance_push(cpu);
 	timer_program(cpu);
 }
 
@@ -118,38 +235,94 @@ void sched_preempt(void)
 	x86_irq_restore(flags);
 }
 
+void thread_yield(void)
+{
+	u64 flags = x86_irq_save();
+
+	thread_current()->slice_end_ns = 0;
+	switch_as(SCHED_YIELDED);
+	x86_irq_restore(flags);
+}
+
+void sched_yield_to(struct thread *t)
+{
+	u64 flags = x86_irq_save();
+	struct cpu *cpu = this_cpu();
+
+	if (balance_fetch(cpu, t))
+		switch_as(SCHED_YIELDED);
+	x86_irq_restore(flags);
+}
+
+/* One instruction each: between two the thread could be taken to another CPU. */
 void preempt_disable(void)
 {
-	this_cpu()->preempt_count++;
-	barrier();
+	__asm__ volatile("incl %%gs:%c0" : : "i"(offsetof(struct cpu, preempt_count)) : "memory");
 }
 
 void preempt_enable(void)
 {
-	barrier();
-	if (--this_cpu()->preempt_count == 0)
+	bool zero;
+
+	__asm__ volatile("decl %%gs:%c1"
+			 : "=@ccz"(zero)
+			 : "i"(offsetof(struct cpu, preempt_count))
+			 : "memory");
+	if (zero)
 		sched_resched_point();
+}
+
+bool sched_goes_first(const struct cpu *cpu, const struct thread *t, u64 now)
+{
+	const struct thread *current = cpu->current;
+
+	if (current == cpu->idle)
+		return true;
+	if (!t->guest)
+		return current->guest || t->kernel_priority > current->kernel_priority;
+	return current->guest && sched_policy->preempts(&cpu->run_queue, t, current, now);
+}
+
+/* Puts a blocked thread into a queue; the CPU of which is returned if it must know, else NULL. */
+static struct cpu *wake_up(struct thread *t, struct run_queue *rq)
+{
+	struct cpu *cpu = balance_place(t);
+	bool moved = cpu != t->home;
+	u64 now = clock_now_ns();
+
+	if (moved) { /* nobody else has an interest in a blocked thread that waits for nothing */
+		t->home = cpu;
+		t->migrations += t->wakeups != 0;
+		spin_unlock_raw(&rq->lock);
+		rq = &cpu->run_queue;
+		spin_lock_raw(&rq->lock);
+	}
+	sched_enqueue(rq, t, moved || !t->wakeups ? SCHED_NEW : SCHED_WOKEN, now);
+	t->wakeups++;
+	if (sched_goes_first(cpu, t, now))
+		cpu->need_resched = true;
+	else if (cpu->current->guest != t->guest)
+		cpu = NULL; /* its turn comes when the kernel thread has done its work */
+	spin_unlock_raw(&rq->lock);
+	return cpu;
 }
 
 void sched_make_ready(struct thread *t)
 {
-	struct cpu *home = t->home;
-	bool notice = false;
+	struct run_queue *rq = sched_lock(t);
+	struct cpu *cpu;
 
-	spin_lock_raw(&home->run_queue.lock);
-	if (t->state == THREAD_BLOCKED && home->current == t) {
-		t->state = THREAD_RUNNING; /* it has not yet left */
-	} else if (t->state == THREAD_BLOCKED) {
-		enqueue(&home->run_queue, t, false);
-		if (t->priority > home->current->priority)
-			home->need_resched = true;
-		notice = t->priority >= home->current->priority;
+	if (t->state != THREAD_BLOCKED || t->home->current == t) {
+		if (t->state == THREAD_BLOCKED)
+			t->state = THREAD_RUNNING; /* it has not yet left */
+		spin_unlock_raw(&rq->lock);
+		return;
 	}
-	spin_unlock_raw(&home->run_queue.lock);
-	if (notice && home != this_cpu())
-		lapic_send_ipi(home->apic_id, VECTOR_RESCHED);
-	else if (notice)
-		timer_program(home); /* the running thread's slice counts now */
+	cpu = wake_up(t, rq);
+	if (cpu && cpu != this_cpu())
+		lapic_send_ipi(cpu->apic_id, VECTOR_RESCHED);
+	else if (cpu && cpu->current != cpu->idle)
+		timer_program(cpu); /* the running thread's slice counts now */
 }
 
 void sched_resched_point(void)
@@ -164,19 +337,47 @@ void sched_resched_point(void)
 		lapic_self_ipi(VECTOR_RESCHED); /* comes when the caller lets interrupts in */
 }
 
-u64 sched_slice_deadline(const struct cpu *cpu)
+/* Lock held. */
+static u64 next_event(const struct cpu *cpu)
 {
+	const struct run_queue *rq = &cpu->run_queue;
 	const struct thread *t = cpu->current;
 
-	if (!t || t == cpu->idle || !(READ_ONCE(cpu->run_queue.ready_mask) & 1u << t->priority))
-		return TIMER_NEVER;
-	return t->slice_end_ns;
+	if (t->guest || t == cpu->idle)
+		return sched_policy->next_event(rq, t->guest ? t : NULL);
+	return rq->kernel.mask & 1u << t->kernel_priority ? t->slice_end_ns : TIMER_NEVER;
 }
 
-void sched_slice_check(struct cpu *cpu)
+u64 sched_next_event(struct cpu *cpu)
 {
-	if (sched_slice_deadline(cpu) <= clock_now_ns())
-		cpu->need_resched = true;
+	struct run_queue *rq = &cpu->run_queue;
+	u64 at;
+
+	if (!cpu->current || !(READ_ONCE(rq->guest_count) || READ_ONCE(rq->kernel.mask) ||
+			       sched_policy->limits_lone))
+		return TIMER_NEVER; /* no tick for a CPU with one thread, or none */
+	spin_lock_raw(&rq->lock);
+	at = next_event(cpu);
+	spin_unlock_raw(&rq->lock);
+	return at;
+}
+
+void sched_check_event(struct cpu *cpu)
+{
+	struct run_queue *rq = &cpu->run_queue;
+	struct thread *t = cpu->current;
+	u64 now = clock_now_ns();
+
+	spin_lock_raw(&rq->lock);
+	if (next_event(cpu) <= now) {
+		if (t != cpu->idle)
+			account(cpu, now);
+		if (!t->guest && t != cpu->idle)
+			cpu->need_resched = true;
+		else if (sched_policy->event(rq, t->guest ? t : NULL, now))
+			cpu->need_resched = rq->balance = true;
+	}
+	spin_unlock_raw(&rq->lock);
 }
 
 /* Another CPU made a thread of ours ready. */
@@ -188,30 +389,28 @@ static void resched_vector(void *ctx)
 
 static NORETURN void idle_loop(void)
 {
-	struct cpu *cpu = this_cpu();
+	this_cpu()->preempt_count = 0;
+	for (;;)
+		sched_switch();
+}
 
-	cpu->preempt_count = 0;
-	for (;;) {
-		thread_free_dead();
-		x86_cli();
-		if (cpu->run_queue.ready_mask)
-			sched_switch();
-		else
-			x86_sti_hlt();
-	}
+void sched_init_cpu(struct cpu *cpu)
+{
+	struct run_queue *rq = &cpu->run_queue;
+
+	spin_init(&rq->lock, LOCK_RUN_QUEUE);
+	levels_init(&rq->kernel);
+	list_init(&rq->guests);
+	sched_policy->init(rq);
+	cpu->idle = thread_create_idle(cpu);
+	cpu->current = cpu->idle;
+	cpu->preempt_count = 1; /* until sched_idle() */
 }
 
 void sched_init(void)
 {
-	struct cpu *cpu = this_cpu();
-	struct run_queue *rq = &cpu->run_queue;
-
-	spin_init(&rq->lock, LOCK_RUN_QUEUE);
-	for (unsigned i = 0; i < PRIORITIES; i++)
-		list_init(&rq->ready[i]);
-	cpu->idle = thread_create_idle(cpu);
-	cpu->current = cpu->idle;
-	cpu->preempt_count = 1; /* until sched_idle() */
+	policy_choose();
+	sched_init_cpu(this_cpu());
 	irq_register_vector(VECTOR_RESCHED, resched_vector, NULL);
 }
 

@@ -56,6 +56,7 @@ static void run_all(void *arg)
 	char value[16];
 
 	(void)arg;
+	thread_set_cpus(BIT(0)); /* kernel threads that the tests make inherit it */
 	if (machine_option(&machine, "selftest", value, sizeof(value)))
 		selftest_crash(value);
 	for (unsigned i = 0; i < table_count; i++)

@@ -169,7 +169,7 @@ static int test_priority(struct selftest *t)
 	thread_join(high);
 
 	ran = false;
-	low = thread_create("low", set_flag, &ran, PRIO_VCPU);
+	low = thread_create("low", set_flag, &ran, PRIO_LOW);
 	SELFTEST_EXPECT(t, low);
 	SELFTEST_EXPECT(t, !READ_ONCE(ran));
 	thread_join(low);
@@ -230,8 +230,8 @@ static void spin(void *arg)
 static int test_round_robin(struct selftest *t)
 {
 	struct spinner s[2] = { 0 };
-	struct thread *a = thread_create("spin a", spin, &s[0], PRIO_VCPU);
-	struct thread *b = thread_create("spin b", spin, &s[1], PRIO_VCPU);
+	struct thread *a = thread_create("spin a", spin, &s[0], PRIO_LOW);
+	struct thread *b = thread_create("spin b", spin, &s[1], PRIO_LOW);
 	u64 begin = clock_now_ns(), time = 0, switches[2] = { 0 };
 
 	SELFTEST_EXPECT(t, a && b);
@@ -312,8 +312,8 @@ static int test_mutex(struct selftest *t)
 	struct thread *a, *b;
 
 	mutex_init(&s.mutex, LOCK_TEST);
-	a = thread_create("count a", count_slowly, &s, PRIO_VCPU);
-	b = thread_create("count b", count_slowly, &s, PRIO_VCPU);
+	a = thread_create("count a", count_slowly, &s, PRIO_LOW);
+	b = thread_create("count b", count_slowly, &s, PRIO_LOW);
 	SELFTEST_EXPECT(t, a && b);
 	thread_join(a);
 	thread_join(b);

@@ -2,6 +2,7 @@
 #include "kernel/thread.h"
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
+#include "kernel/smp.h"
 #include "kernel/thread_internal.h"
 #include "kernel/timer.h"
 #include "lib/string.h"
@@ -44,7 +45,7 @@ static void *initial_stack(void *top)
 	return sp;
 }
 
-static struct thread *allocate(const char *name, int priority)
+static struct thread *allocate(const char *name)
 {
 	struct thread *t = heap_alloc(sizeof(*t));
 
@@ -58,10 +59,12 @@ static struct thread *allocate(const char *name, int priority)
 	str_copy(t->name, name, sizeof(t->name));
 	t->rsp = (u64)initial_stack(t->stack_top);
 	t->state = THREAD_BLOCKED;
-	t->priority = priority;
 	t->home = this_cpu();
+	t->sched.params.cpus = CPUS_ANY;
 	list_init(&t->run_node);
 	list_init(&t->wait_node);
+	list_init(&t->guest_node);
+	list_init(&t->sched.node);
 	return t;
 }
 
@@ -73,24 +76,50 @@ static void add_to_all(struct thread *t)
 	spin_unlock_irq(&all_lock, flags);
 }
 
-struct thread *thread_create_blocked(const char *name, void (*fn)(void *), void *arg, int priority)
+static struct thread *create(const char *name, void (*fn)(void *), void *arg)
 {
 	struct thread *t;
 
-	ASSERT(priority > PRIO_IDLE && priority < PRIORITIES);
-	thread_free_dead(); /* the idle thread may never run on a busy machine */
-	t = allocate(name, priority);
+	thread_free_dead(); /* a busy machine may never be idle */
+	t = allocate(name);
 	if (!t)
 		return NULL;
 	t->fn = fn;
 	t->arg = arg;
+	return t;
+}
+
+struct thread *thread_create_blocked(const char *name, void (*fn)(void *), void *arg,
+				     unsigned kernel_priority)
+{
+	struct thread *t = create(name, fn, arg);
+
+	ASSERT(kernel_priority < KERNEL_PRIORITIES);
+	if (!t)
+		return NULL;
+	t->kernel_priority = (u8)kernel_priority;
+	t->sched.params.cpus = thread_current()->sched.params.cpus;
 	add_to_all(t);
 	return t;
 }
 
-struct thread *thread_create(const char *name, void (*fn)(void *), void *arg, int priority)
+struct thread *thread_create_guest(const char *name, void (*fn)(void *), void *arg,
+				   const struct sched_params *params)
 {
-	struct thread *t = thread_create_blocked(name, fn, arg, priority);
+	struct thread *t = create(name, fn, arg);
+
+	if (!t)
+		return NULL;
+	t->guest = true;
+	t->sched.params = *params;
+	add_to_all(t);
+	return t;
+}
+
+struct thread *thread_create(const char *name, void (*fn)(void *), void *arg,
+			     unsigned kernel_priority)
+{
+	struct thread *t = thread_create_blocked(name, fn, arg, kernel_priority);
 
 	if (t)
 		thread_start(t);
@@ -99,12 +128,13 @@ struct thread *thread_create(const char *name, void (*fn)(void *), void *arg, in
 
 struct thread *thread_create_idle(struct cpu *cpu)
 {
-	struct thread *t = allocate("idle", PRIO_IDLE);
+	struct thread *t = allocate("idle");
 
 	if (!t)
 		panic("no memory for an idle thread");
 	t->home = cpu;
 	t->state = THREAD_RUNNING;
+	t->on_cpu = true;
 	add_to_all(t);
 	return t;
 }
@@ -178,17 +208,8 @@ void thread_free_dead(void)
 {
 	struct thread *t;
 
-	while ((t = take_dead()))
+	while (!list_empty(&dead) && (t = take_dead()))
 		free_thread(t);
-}
-
-void thread_yield(void)
-{
-	u64 flags = x86_irq_save();
-
-	thread_current()->slice_end_ns = 0; /* to the back of its queue */
-	sched_switch();
-	x86_irq_restore(flags);
 }
 
 struct sleeper {
@@ -213,6 +234,24 @@ void thread_sleep_ns(u64 ns)
 	timer_init(&s.timer, sleep_over, &s);
 	timer_arm(&s.timer, clock_now_ns() + ns);
 	wait_event(&s.queue, READ_ONCE(s.done));
+}
+
+/* Sleeping is how a thread leaves a CPU; waking is when it gets another. */
+void thread_set_cpus(u64 cpus)
+{
+	struct thread *t = thread_current();
+	u64 flags = x86_irq_save();
+	struct run_queue *rq = sched_lock(t);
+	bool here;
+
+	t->sched.params.cpus = cpus;
+	here = cpus & BIT(t->home->id);
+	spin_unlock_raw(&rq->lock);
+	x86_irq_restore(flags);
+	while (!here && (cpus & READ_ONCE(cpus_online))) {
+		thread_sleep_ns(NS_PER_US);
+		here = cpus & BIT(READ_ONCE(t->home)->id);
+	}
 }
 
 void thread_for_each(void (*fn)(const struct thread *t, void *ctx), void *ctx)

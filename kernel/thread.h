@@ -1,10 +1,12 @@
 #pragma once
 /*
- * Threads: preemptive, fixed priorities with round robin inside a level, wait queues.
- * A thread runs on its home CPU. Kernel threads never touch the FPU (the kernel is built with
+ * Threads: preemptive, on any CPU that they may use. Kernel threads have fixed priorities with
+ * round robin inside a level; how vCPUs share what is left is a policy's business
+ * (kernel/policy.h). Kernel threads never touch the FPU (the kernel is built with
  * -mgeneral-regs-only), so FPU state moves only in the hooks of vCPU threads.
  */
 #include "compiler.h"
+#include "kernel/sched.h"
 #include "lib/list.h"
 #include "lib/spinlock.h"
 #include "types.h"
@@ -16,21 +18,30 @@ enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
 struct thread {
 	u64 rsp; /* saved by thread_switch.asm; first, for its offset */
 	char name[32];
-	enum thread_state state; /* run queue lock of the home CPU */
-	int priority;
-	struct cpu *home;
+	enum thread_state state; /* this and the next three: run queue lock of the home CPU */
+	struct cpu *home;	 /* where it runs, or will; read it under the lock or as a hint */
+	bool guest;		 /* a vCPU's: scheduled by the policy. Constant, as is the next */
+	u8 kernel_priority;	 /* of the others */
+	/*
+	 * A CPU uses its stack. Set under the lock by the CPU that chose it, cleared by that CPU
+	 * when it has left the stack: only then may the thread run elsewhere.
+	 */
+	bool on_cpu;
+	struct sched_entity sched;
+	struct list guest_node; /* in run_queue.guests while ready */
 	void *stack_top;
-	struct list run_node;  /* in a run queue */
-	struct list wait_node; /* in a wait queue, under its lock */
-	struct list all_node;  /* in the list of all threads */
-	u64 slice_end_ns;
+	struct list run_node;	/* in a run queue */
+	struct list wait_node;	/* in a wait queue, under its lock */
+	struct list all_node;	/* in the list of all threads */
+	u64 slice_end_ns;	/* of a kernel thread */
 	u64 run_ns, last_in_ns; /* time on a CPU */
-	u64 switches;
+	u64 switches, wakeups, migrations;
 	void (*fn)(void *arg);
 	void *arg;
 	/*
 	 * Called with interrupts off and no lock on the thread's CPU, just before it leaves and
-	 * after it enters. They may arm timers, not wake threads.
+	 * after it enters. They may arm timers, not wake threads. A CPU that becomes idle does not
+	 * leave the thread that blocked: switch_out comes when another one enters, if ever.
 	 */
 	void (*switch_out)(struct thread *t);
 	void (*switch_in)(struct thread *t);
@@ -39,18 +50,25 @@ struct thread {
 	bool detached; /* lock of the list of all threads */
 };
 
-void sched_init(
-    void); /* boot CPU; turns the caller into its idle thread when it calls sched_idle() */
+/* The boot CPU's part, and the choice of the policy. */
+void sched_init(void);
+/* Each CPU, when it is set up: its idle thread begins, on a stack of its own. */
 NORETURN void sched_idle(void);
 /* Called at the end of interrupts and by preempt_enable() when need_resched is set. */
 void sched_preempt(void);
 
-/* NULL when out of memory. The thread is ready to run on return. Thread context. */
+/*
+ * NULL when out of memory. The thread is ready to run on return. It may use the CPUs that its
+ * creator may use. Thread context.
+ */
 MUST_CHECK struct thread *thread_create(const char *name, void (*fn)(void *), void *arg,
-					int priority);
+					unsigned kernel_priority);
 /* Created blocked, so that hooks can be set before it first runs; thread_start() makes it ready. */
 MUST_CHECK struct thread *thread_create_blocked(const char *name, void (*fn)(void *), void *arg,
-						int priority);
+						unsigned kernel_priority);
+/* The same for a vCPU's, or a test that behaves like one. */
+MUST_CHECK struct thread *thread_create_guest(const char *name, void (*fn)(void *), void *arg,
+					      const struct sched_params *params);
 void thread_start(struct thread *t);
 /*
  * Ends the calling thread. Its structure and stack are freed by thread_join(), which must be
@@ -61,6 +79,8 @@ void thread_join(struct thread *t);
 /* For threads that nobody joins: the idle loop frees them. */
 void thread_detach(struct thread *t);
 void thread_yield(void);
+/* The calling thread moves to one of these CPUs (bit n: CPU n), and stays on them. */
+void thread_set_cpus(u64 cpus);
 void thread_sleep_ns(u64 ns);
 
 /* Offset of struct cpu.current, which this header cannot see; kernel/sched.c asserts it. */

@@ -1,6 +1,8 @@
 #pragma once
 /* Between thread.c, sched.c and thread_switch.asm. */
 #include "compiler.h"
+#include "kernel/policy.h"
+#include "types.h"
 
 struct cpu;
 struct thread;
@@ -8,6 +10,11 @@ struct thread;
 /* Saves the callee-saved registers and RSP of one thread and loads the other's. Interrupts off. */
 void thread_switch(struct thread *from, struct thread *to);
 NORETURN void thread_call_on_stack(void *stack_top, void (*fn)(void));
+/* Into the queue of its CPU, whose lock is held; a vCPU's out of it, not to run but to move. */
+void sched_enqueue(struct run_queue *rq, struct thread *t, enum sched_why why, u64 now);
+void sched_dequeue_guest(struct run_queue *rq, struct thread *t);
+/* Does the thread, ready on this CPU now, go before the current one? Lock held. */
+bool sched_goes_first(const struct cpu *cpu, const struct thread *t, u64 now);
 /* The thread's stack is left for ever: joiners may free it. Interrupts off. */
 void thread_buried(struct thread *t);
 /* Frees the dead threads that nobody joins. Thread context. */

@@ -16,6 +16,13 @@ void timer_init(struct timer *t, void (*fn)(struct timer *t), void *ctx)
 	t->ctx = ctx;
 }
 
+/* Its function does not run on another CPU any more. */
+static void wait_for(const struct timer *t, const struct cpu *cpu)
+{
+	while (cpu && cpu != this_cpu() && READ_ONCE(cpu->timers.running) == t)
+		x86_pause();
+}
+
 /* Off its queue, if it is on one. Interrupts off. */
 static void disarm(struct timer *t)
 {
@@ -47,6 +54,7 @@ void timer_arm(struct timer *t, u64 deadline_ns)
 	struct cpu *cpu = this_cpu();
 
 	disarm(t);
+	wait_for(t, t->cpu);
 	spin_lock_raw(&cpu->timers.lock);
 	t->cpu = cpu;
 	t->deadline_ns = deadline_ns;
@@ -63,11 +71,9 @@ void timer_cancel(struct timer *t)
 	struct cpu *cpu = t->cpu;
 
 	disarm(t);
-	x86_irq_restore(flags);
 	/* The hardware may fire for nothing: cheaper than programming it again. */
-	if (cpu && cpu != this_cpu())
-		while (READ_ONCE(cpu->timers.running) == t)
-			x86_pause();
+	wait_for(t, cpu);
+	x86_irq_restore(flags);
 }
 
 static void program_hardware(u64 deadline_ns)
@@ -87,7 +93,7 @@ static void program_hardware(u64 deadline_ns)
 void timer_program(struct cpu *cpu)
 {
 	struct timer_queue *q = &cpu->timers;
-	u64 next = sched_slice_deadline(cpu);
+	u64 next = sched_next_event(cpu);
 
 	spin_lock_raw(&q->lock);
 	if (!list_empty(&q->armed))
@@ -125,10 +131,11 @@ void timer_interrupt(void)
 	struct cpu *cpu = this_cpu();
 	struct timer *t;
 
+	cpu->timer_interrupts++;
 	cpu->timers.programmed_ns = TIMER_NEVER;
 	while ((t = take_due(&cpu->timers)))
 		t->fn(t);
-	sched_slice_check(cpu);
+	sched_check_event(cpu);
 	timer_program(cpu);
 }
 

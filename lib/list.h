@@ -55,6 +55,10 @@ static inline void list_remove(struct list *node)
 	for (pos = list_entry((l)->next, typeof(*pos), member); &pos->member != (l); \
 	     pos = list_entry(pos->member.next, typeof(*pos), member))
 
+#define list_for_each_reverse(pos, l, member)                                        \
+	for (pos = list_entry((l)->prev, typeof(*pos), member); &pos->member != (l); \
+	     pos = list_entry(pos->member.prev, typeof(*pos), member))
+
 #define list_for_each_safe(pos, tmp, l, member)                       \
 	for (pos = list_entry((l)->next, typeof(*pos), member),       \
 	    tmp = list_entry(pos->member.next, typeof(*pos), member); \

@@ -99,6 +99,9 @@ static void vcpu_init_lapic(struct vcpu *v)
 
 static int vcpu_init(struct vcpu *v)
 {
+	static const struct sched_params params = { .priority = GUEST_PRIORITY_DEFAULT,
+						    .weight = SCHED_WEIGHT_DEFAULT,
+						    .cpus = CPUS_ANY };
 	char name[CONFIG_NAME + 4];
 	int r = cpuid_init(v);
 
@@ -111,7 +114,7 @@ static int vcpu_init(struct vcpu *v)
 	vcpu_init_lapic(v);
 	msr_reset(v);
 	snprintf(name, sizeof(name), "%s.%u", v->partition->config.name, v->id);
-	v->thread = thread_create_blocked(name, vcpu_thread, v, PRIO_VCPU);
+	v->thread = thread_create_guest(name, vcpu_thread, v, &params);
 	if (!v->thread)
 		return -ENOMEM;
 	v->thread->hook_ctx = v;

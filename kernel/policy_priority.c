@@ -1,0 +1,102 @@
+/*
+ * The policy `priority`: of the ready vCPUs those of the highest priority run, in turns of one
+ * slice. Lower ones wait for as long as there are higher ones. All in constant time.
+ */
+#include "kernel/levels.h"
+#include "kernel/policy.h"
+#include "kernel/thread.h"
+#include "lib/format.h"
+
+static unsigned level_of(const struct thread *t)
+{
+	return t->sched.params.priority - 1u;
+}
+
+static void priority_init(struct run_queue *rq)
+{
+	levels_init(&rq->levels);
+}
+
+static void priority_enqueue(struct run_queue *rq, struct thread *t, enum sched_why why, u64 now)
+{
+	/* Whose slice is not over goes on where it was interrupted. */
+	bool front = why == SCHED_PREEMPTED && now < t->sched.slice_end_ns;
+
+	if (why == SCHED_YIELDED)
+		t->sched.slice_end_ns = 0;
+	levels_push(&rq->levels, level_of(t), &t->sched.node, front);
+}
+
+static void priority_remove(struct run_queue *rq, struct thread *t)
+{
+	levels_remove(&rq->levels, level_of(t), &t->sched.node);
+}
+
+static struct thread *priority_pick(struct run_queue *rq, u64 now)
+{
+	struct thread *t;
+
+	if (!rq->levels.mask)
+		return NULL;
+	t = list_first(&rq->levels.list[levels_highest(&rq->levels)], struct thread, sched.node);
+	priority_remove(rq, t);
+	if (now >= t->sched.slice_end_ns)
+		t->sched.slice_end_ns = now + SCHED_SLICE_NS;
+	return t;
+}
+
+static bool priority_may_run(const struct run_queue *rq, const struct thread *t)
+{
+	(void)rq;
+	(void)t;
+	return true;
+}
+
+static bool priority_preempts(const struct run_queue *rq, const struct thread *t,
+			      const struct thread *running, u64 now)
+{
+	(void)rq;
+	(void)now;
+	return level_of(t) > level_of(running);
+}
+
+static void priority_charge(struct run_queue *rq, struct thread *t, u64 ran_ns, u64 now)
+{
+	(void)rq;
+	(void)t;
+	(void)ran_ns;
+	(void)now; /* a slice is a time on the clock */
+}
+
+/* The end of the slice counts when somebody else waits for it. */
+static u64 priority_next_event(const struct run_queue *rq, const struct thread *running)
+{
+	if (!running || !(rq->levels.mask >> level_of(running)))
+		return TIMER_NEVER;
+	return running->sched.slice_end_ns;
+}
+
+static bool priority_event(struct run_queue *rq, const struct thread *running, u64 now)
+{
+	return priority_next_event(rq, running) <= now;
+}
+
+static void priority_describe(const struct thread *t, char *text, size_t size)
+{
+	snprintf(text, size, "priority %u", t->sched.params.priority);
+}
+
+const struct sched_policy policy_priority = {
+	.name = "priority",
+	.summary = "the highest priority first, in turns of one slice within a priority",
+	.init = priority_init,
+	.enqueue = priority_enqueue,
+	.pick = priority_pick,
+	.remove = priority_remove,
+	.may_run = priority_may_run,
+	.preempts = priority_preempts,
+	.charge = priority_charge,
+	.next_event = priority_next_event,
+	.event = priority_event,
+	.describe = priority_describe,
+};
