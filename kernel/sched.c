@@ -214,7 +214,8 @@ void sched_finish_switch(void)
 		__atomic_store_n(&left->on_cpu, false, __ATOMIC_RELEASE);
 	if (t->switch_in)
 		t->switch_in(t);
-	if (rq->balance)
+	/* Who waits here could not be taken by a CPU that is idle while its stack was in use. */
+	if (rq->balance || (rq->guest_count && READ_ONCE(cpus_idle)))
 		balance_push(cpu);
 	timer_program(cpu);
 }

@@ -4,6 +4,8 @@
 #include "kernel/thread.h"
 #include "x86/insn.h"
 
+#define MUTEX_SPINS 1000 /* looks at the owner, before a waiter goes to sleep */
+
 void waitq_init(struct waitq *q)
 {
 	spin_init(&q->lock, LOCK_WAITQ);
@@ -96,10 +98,29 @@ static bool mutex_try(struct mutex *m)
 					   __ATOMIC_RELAXED);
 }
 
+/*
+ * An owner that runs on another CPU will soon be done: to sleep would cost more than to wait. It
+ * may end, and its structure be freed, while we look at it: what is read then is only a hint.
+ */
+static bool mutex_spin(struct mutex *m)
+{
+	for (unsigned i = 0; i < MUTEX_SPINS; i++) {
+		const struct thread *owner = READ_ONCE(m->owner);
+
+		if (!owner && mutex_try(m))
+			return true;
+		if (owner && READ_ONCE(owner->state) != THREAD_RUNNING)
+			return false;
+		x86_pause();
+	}
+	return false;
+}
+
 void mutex_lock_wait(struct mutex *m)
 {
 	ASSERT(READ_ONCE(m->owner) != thread_current());
-	wait_event(&m->waiters, mutex_try(m));
+	if (!mutex_spin(m))
+		wait_event(&m->waiters, mutex_try(m));
 }
 
 void mutex_wake(struct mutex *m)
