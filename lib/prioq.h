@@ -33,6 +33,10 @@ static inline struct prioq_node *prioq_first(const struct prioq *q)
 	return q->root;
 }
 
+#if __STDC_HOSTED__
+extern u64 prioq_steps; /* nodes touched so far, for the unit tests */
+#endif
+
 static inline bool prioq_queued(const struct prioq_node *n)
 {
 	return n->rank != 0;
