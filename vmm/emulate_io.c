@@ -56,7 +56,7 @@ enum exit_action emulate_io(struct vcpu *v, struct vm_exit *exit)
 	a.write = !exit->u.io.in;
 	if (a.write)
 		a.value = rax & size_mask(a.size);
-	iobus_access(&v->partition->bus, IO_PORT, &a);
+	partition_bus_access(v->partition, IO_PORT, &a);
 	if (!a.write)
 		v->gpr[REG_RAX] = size_merge(rax, a.value, a.size);
 	return EXIT_ADVANCE;

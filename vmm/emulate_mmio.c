@@ -1,7 +1,7 @@
 /*
  * Instructions with a memory operand, as an access to a device needs them. A LOCK prefix has no
- * effect: the partition's device lock is held, and RAM is reached here only by the other half of an
- * operand.
+ * effect: a device sees a read and a write of which neither is torn, and RAM is reached here only
+ * by the other half of an operand.
  */
 #include "error.h"
 #include "vmm/emulate.h"

@@ -205,7 +205,7 @@ static void port_access(struct emulation *e, u8 *element, bool write)
 
 	if (write)
 		memcpy(&a.value, element, a.size);
-	iobus_access(&e->v->partition->bus, IO_PORT, &a);
+	partition_bus_access(e->v->partition, IO_PORT, &a);
 	if (!write)
 		memcpy(element, &a.value, a.size);
 }

@@ -113,13 +113,20 @@ static bool event_intr_pending(struct vcpu *v)
 /* The processor's acknowledge cycle: from the local APIC, or through LINT0 from the 8259 pair. */
 static int event_acknowledge(struct vcpu *v)
 {
+	struct partition *p = v->partition;
 	int vector = vlapic_pending(&v->lapic);
 
-	if (vector >= 0) {
+	if (likely(vector >= 0)) {
 		vlapic_accept(&v->lapic, (u8)vector);
 		return vector;
 	}
-	return event_extint_pending(v) ? vpic_ack(&v->partition->board.pic) : -1;
+	/*
+	 * Another vCPU may have been faster: of several that the wire reaches one gets the vector.
+	 */
+	mutex_lock(&p->device_lock);
+	vector = event_extint_pending(v) ? vpic_ack(&p->board.pic) : -1;
+	mutex_unlock(&p->device_lock);
+	return vector;
 }
 
 static void event_window(struct vcpu *v, enum event_kind kind, bool *asked, bool want)
@@ -172,9 +179,7 @@ static bool event_inject_intr(struct vcpu *v)
 
 	if (!event_intr_pending(v) || !backend->can_inject(v, EVENT_INTR))
 		return false;
-	mutex_lock(&v->partition->device_lock);
 	vector = event_acknowledge(v);
-	mutex_unlock(&v->partition->device_lock);
 	if (vector < 0)
 		return false;
 	e.vector = (u8)vector;

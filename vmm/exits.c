@@ -36,20 +36,9 @@ static enum exit_action handle_window(struct vcpu *v, struct vm_exit *exit)
 	return EXIT_RESUME;
 }
 
-static enum exit_action handle_io(struct vcpu *v, struct vm_exit *exit)
-{
-	enum exit_action action;
-
-	mutex_lock(&v->partition->device_lock);
-	action = emulate_io(v, exit);
-	mutex_unlock(&v->partition->device_lock);
-	return action;
-}
-
 /* RAM that the guest touches for the first time, or a device. */
 static enum exit_action handle_fault(struct vcpu *v, struct vm_exit *exit)
 {
-	enum exit_action action;
 	int r = gpspace_fault(&v->partition->space, exit->u.fault.gpa, exit->u.fault.write);
 
 	if (r == 0)
@@ -59,10 +48,7 @@ static enum exit_action handle_fault(struct vcpu *v, struct vm_exit *exit)
 				exit->u.fault.gpa);
 		return EXIT_STOP;
 	}
-	mutex_lock(&v->partition->device_lock);
-	action = emulate_mmio(v, exit);
-	mutex_unlock(&v->partition->device_lock);
-	return action;
+	return emulate_mmio(v, exit);
 }
 
 static enum exit_action handle_cpuid(struct vcpu *v, struct vm_exit *exit)
@@ -75,12 +61,8 @@ static enum exit_action handle_cpuid(struct vcpu *v, struct vm_exit *exit)
 static enum exit_action handle_rdmsr(struct vcpu *v, struct vm_exit *exit)
 {
 	u64 value;
-	int r;
 
-	mutex_lock(&v->partition->device_lock);
-	r = msr_read(v, exit->u.msr.index, &value);
-	mutex_unlock(&v->partition->device_lock);
-	if (r)
+	if (msr_read(v, exit->u.msr.index, &value))
 		return raise_gp(v);
 	v->gpr[REG_RAX] = (u32)value;
 	v->gpr[REG_RDX] = value >> 32;
@@ -90,12 +72,8 @@ static enum exit_action handle_rdmsr(struct vcpu *v, struct vm_exit *exit)
 static enum exit_action handle_wrmsr(struct vcpu *v, struct vm_exit *exit)
 {
 	u64 value = v->gpr[REG_RDX] << 32 | (u32)v->gpr[REG_RAX];
-	int r;
 
-	mutex_lock(&v->partition->device_lock);
-	r = msr_write(v, exit->u.msr.index, value);
-	mutex_unlock(&v->partition->device_lock);
-	return r ? raise_gp(v) : EXIT_ADVANCE;
+	return msr_write(v, exit->u.msr.index, value) ? raise_gp(v) : EXIT_ADVANCE;
 }
 
 static int cr_set(struct vcpu *v, unsigned cr, u64 value)
@@ -135,12 +113,9 @@ static enum exit_action handle_cr_memory(struct vcpu *v, gva_t gva, bool store)
 {
 	unsigned access = guest_cpl(v) == 3 ? ACCESS_USER : 0;
 	u16 word = (u16)cr_get(v, 0);
-	int r;
+	int r = store ? guest_write(v, gva, &word, sizeof(word), access | ACCESS_WRITE)
+		      : guest_read(v, gva, &word, sizeof(word), access | ACCESS_READ);
 
-	mutex_lock(&v->partition->device_lock);
-	r = store ? guest_write(v, gva, &word, sizeof(word), access | ACCESS_WRITE)
-		  : guest_read(v, gva, &word, sizeof(word), access | ACCESS_READ);
-	mutex_unlock(&v->partition->device_lock);
 	if (r == -EFAULT)
 		return EXIT_RESUME; /* the guest gets its #PF */
 	if (r) {
@@ -272,7 +247,7 @@ static const struct {
 	[VM_EXIT_HOST_INTERRUPT] = { "host-interrupt", handle_nothing },
 	[VM_EXIT_INTR_WINDOW] = { "interrupt-window", handle_window },
 	[VM_EXIT_NMI_WINDOW] = { "nmi-window", handle_window },
-	[VM_EXIT_IO] = { "port", handle_io },
+	[VM_EXIT_IO] = { "port", emulate_io },
 	[VM_EXIT_FAULT] = { "memory", handle_fault },
 	[VM_EXIT_CPUID] = { "cpuid", handle_cpuid },
 	[VM_EXIT_RDMSR] = { "rdmsr", handle_rdmsr },

@@ -52,7 +52,7 @@ MUST_CHECK int guest_span_access(struct vcpu *v, const struct guest_span *span, 
 				 bool write);
 /*
  * Access by the guest-physical address, inside one page: the vCPU's local APIC, RAM, or the bus. 0
- * or -ENOMEM. The partition's device lock is held where a device may be meant.
+ * or -ENOMEM. Takes the device lock where a device is meant.
  */
 MUST_CHECK int guest_physical_access(struct vcpu *v, gpa_t gpa, void *buf, unsigned len,
 				     bool write);

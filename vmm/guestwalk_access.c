@@ -194,7 +194,7 @@ static void device_access(struct vcpu *v, gpa_t gpa, u8 *buf, unsigned len, bool
 		if (apic)
 			vlapic_mmio(&v->lapic, &a);
 		else
-			iobus_access(&v->partition->bus, IO_MEMORY, &a);
+			partition_bus_access(v->partition, IO_MEMORY, &a);
 		if (!write)
 			copy_operand(buf, &a.value, size);
 	}

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * MSRs that a guest reads and writes by an exit. In the vCPU's thread, with the device lock held.
+ * MSRs that a guest reads and writes by an exit. In the vCPU's thread.
  */
 #include "compiler.h"
 #include "types.h"

@@ -112,6 +112,13 @@ void partition_error(struct vcpu *v, const char *fmt, ...)
 	partition_request_stop(v->partition, STOP_ERROR, "%s", text);
 }
 
+void partition_bus_access(struct partition *p, enum io_space space, struct io_access *a)
+{
+	mutex_lock(&p->device_lock);
+	iobus_access(&p->bus, space, a);
+	mutex_unlock(&p->device_lock);
+}
+
 void partition_vcpu_ended(struct partition *p)
 {
 	if (__atomic_sub_fetch(&p->live_vcpus, 1, __ATOMIC_SEQ_CST) == 0)

@@ -76,6 +76,8 @@ void partition_request_stop(struct partition *p, enum stop_kind kind, const char
  * Something about the guest that we cannot answer: stops it with "error: ..." and prints the state.
  */
 void partition_error(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
+/* An access to a port or to memory that is no RAM, in a vCPU's thread; takes the device lock. */
+void partition_bus_access(struct partition *p, enum io_space space, struct io_access *a);
 /* A vCPU's thread says, last of all, that it has left its loop. */
 void partition_vcpu_ended(struct partition *p);
 /* "running", "stopped" ... */

@@ -44,9 +44,11 @@ static void hook_startup(void *ctx, u8 vector)
 
 static void hook_eoi(void *ctx, u8 vector)
 {
-	struct vcpu *v = ctx;
+	struct partition *p = ((struct vcpu *)ctx)->partition;
 
-	vioapic_eoi(&v->partition->board.ioapic, vector);
+	mutex_lock(&p->device_lock);
+	vioapic_eoi(&p->board.ioapic, vector);
+	mutex_unlock(&p->device_lock);
 }
 
 static u64 hook_tsc(void *ctx)

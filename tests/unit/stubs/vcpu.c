@@ -187,9 +187,9 @@ static void device_io(struct io_access *a)
 		memcpy(&a->value, fake.device + at, a->size);
 }
 
-void iobus_access(struct iobus *bus, enum io_space space, struct io_access *a)
+void partition_bus_access(struct partition *p, enum io_space space, struct io_access *a)
 {
-	if (bus != &fake.partition.bus)
+	if (p != &fake.partition)
 		abort();
 	if (space == IO_MEMORY) {
 		device_io(a);
