@@ -68,6 +68,16 @@ struct cpu *balance_place(const struct thread *t)
 	return home_allowed && (t->wakeups || !t->guest) ? t->home : least_loaded(allowed);
 }
 
+void balance_offer(const struct thread *t)
+{
+	u64 idle;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* first it is queued, then we look */
+	idle = READ_ONCE(cpus_idle) & allowed_cpus(t);
+	if (idle)
+		lapic_send_ipi(cpus[__builtin_ctzll(idle)]->apic_id, VECTOR_RESCHED);
+}
+
 /* May another CPU take this ready thread? Lock of its home held. */
 static bool movable(const struct thread *t, const struct cpu *to)
 {
@@ -128,17 +138,27 @@ bool balance_pull(struct cpu *cpu)
 	return false;
 }
 
-/* What it may weigh: the other CPU must not have more afterwards than this one had before. */
+/*
+ * The least loaded CPU first; if nobody may go there, the next one. What it may weigh: the other
+ * CPU must not have more afterwards than this one had before.
+ */
 void balance_push(struct cpu *cpu)
 {
-	struct cpu *to = least_loaded(READ_ONCE(cpus_online));
-	u64 here = cpu->run_queue.load, there = READ_ONCE(to->run_queue.load);
+	u64 mask = READ_ONCE(cpus_online) & ~BIT(cpu->id);
 
 	cpu->run_queue.balance = false;
-	if (to == cpu || there >= here || !cpu->run_queue.guest_count)
-		return;
-	if (move_one(cpu, to, here - there))
-		lapic_send_ipi(to->apic_id, VECTOR_RESCHED);
+	while (mask && READ_ONCE(cpu->run_queue.guest_count)) {
+		struct cpu *to = least_loaded(mask);
+		u64 here = cpu->run_queue.load, there = READ_ONCE(to->run_queue.load);
+
+		if (there >= here)
+			return;
+		if (move_one(cpu, to, here - there)) {
+			lapic_send_ipi(to->apic_id, VECTOR_RESCHED);
+			return;
+		}
+		mask &= ~BIT(to->id);
+	}
 }
 
 bool balance_fetch(struct cpu *cpu, struct thread *t)

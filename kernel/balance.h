@@ -24,6 +24,8 @@ static inline bool balance_may_use(const struct thread *t, const struct cpu *cpu
 
 /* The CPU for a thread that wakes or starts. The lock of its home is held. */
 struct cpu *balance_place(const struct thread *t);
+/* The vCPU's thread, just queued, may have to wait there: an idle CPU is told to take it. */
+void balance_offer(const struct thread *t);
 /* The CPU has nothing to do. True: a thread is in its queue now. Interrupts off. */
 bool balance_pull(struct cpu *cpu);
 /* A turn is over on this CPU. Interrupts off. */

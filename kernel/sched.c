@@ -150,9 +150,11 @@ static struct thread *choose(struct cpu *cpu, enum sched_why why)
 }
 
 /*
- * Nothing is ready: halts until something is, wherever we are. An interrupt wakes the CPU and ends
- * without a switch, since the stack is that of a thread that has blocked. Who makes something ready
- * after our look into the queue sends an interrupt, which waits for the STI.
+ * Nothing is ready here: halts until something is, on whatever stack we are. An interrupt wakes the
+ * CPU and ends without a switch, since the stack is that of a thread that has blocked. Who makes
+ * something ready after our look into the queue sends an interrupt, which waits for the STI. And
+ * who queues something at a busy CPU looks for idle ones afterwards, as we look for something to
+ * take after we have said that we are idle: one of the two sees the other.
  */
 static struct thread *wait_for_work(struct cpu *cpu)
 {
@@ -163,8 +165,10 @@ static struct thread *wait_for_work(struct cpu *cpu)
 	thread_free_dead();
 	do {
 		__atomic_or_fetch(&cpus_idle, BIT(cpu->id), __ATOMIC_SEQ_CST);
-		x86_sti_hlt();
-		x86_cli();
+		if (!balance_pull(cpu)) {
+			x86_sti_hlt();
+			x86_cli();
+		}
 		next = choose(cpu, SCHED_PREEMPTED);
 	} while (next == cpu->idle);
 	__atomic_and_fetch(&cpus_idle, ~BIT(cpu->id), __ATOMIC_SEQ_CST);
@@ -179,8 +183,6 @@ static void switch_as(enum sched_why why)
 	struct cpu *cpu = this_cpu();
 	struct thread *prev = cpu->current, *next = choose(cpu, why);
 
-	if (next == cpu->idle && balance_pull(cpu))
-		next = choose(cpu, SCHED_PREEMPTED);
 	/* A stack that is to be freed, or needed elsewhere, is left to the idle thread's. */
 	if (next == cpu->idle && !prev->exiting && balance_may_use(prev, cpu))
 		next = wait_for_work(cpu);
@@ -300,6 +302,8 @@ static struct cpu *wake_up(struct thread *t, struct run_queue *rq)
 	}
 	sched_enqueue(rq, t, moved || !t->wakeups ? SCHED_NEW : SCHED_WOKEN, now);
 	t->wakeups++;
+	if (t->guest && cpu->current != cpu->idle)
+		balance_offer(t);
 	if (sched_goes_first(cpu, t, now))
 		cpu->need_resched = true;
 	else if (cpu->current->guest != t->guest)

@@ -234,6 +234,7 @@ void thread_sleep_ns(u64 ns)
 	timer_init(&s.timer, sleep_over, &s);
 	timer_arm(&s.timer, clock_now_ns() + ns);
 	wait_event(&s.queue, READ_ONCE(s.done));
+	timer_cancel(&s.timer); /* on another CPU its function may still be at our queue */
 }
 
 /* Sleeping is how a thread leaves a CPU; waking is when it gets another. */
