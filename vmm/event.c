@@ -186,7 +186,7 @@ static bool event_inject_intr(struct vcpu *v)
 	return event_inject(v, &e);
 }
 
-static void event_prepare_slow(struct vcpu *v)
+static NOINLINE void event_prepare_slow(struct vcpu *v)
 {
 	struct vevents *ev = &v->events;
 
@@ -205,7 +205,7 @@ void event_prepare(struct vcpu *v)
 	/* Most exits leave nothing to deliver. */
 	if (likely(ev->again.kind == EVENT_NONE && ev->exception.kind == EVENT_NONE &&
 		   !ev->nmi_pending && !ev->nmi_window && !ev->intr_window &&
-		   !event_intr_pending(v)))
+		   !vlapic_requested(&v->lapic)))
 		return;
 	event_prepare_slow(v);
 }

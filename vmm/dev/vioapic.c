@@ -51,9 +51,9 @@ static bool redir_is_level(u64 entry)
 
 static bool pin_send(struct vioapic *io, u64 entry)
 {
-	unsigned taken = vlapic_bus_deliver(
-	    io->apics, (u32)(entry >> REDIR_DEST_SHIFT), entry & REDIR_LOGICAL, redir_mode(entry),
-	    (u8)(entry & REDIR_VECTOR), redir_is_level(entry), NULL);
+	unsigned taken = vlapic_bus_deliver(io->apics, (u32)(entry >> REDIR_DEST_SHIFT),
+					    entry & REDIR_LOGICAL, redir_mode(entry),
+					    (u8)(entry & REDIR_VECTOR), redir_is_level(entry));
 
 	if (!taken)
 		io->undelivered++;

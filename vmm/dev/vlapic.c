@@ -7,16 +7,24 @@
 #include "lib/string.h"
 #include "vmm/dev/vlapic_regs.h"
 
-#define WORD(vector) ((vector) >> 5)
-#define WORD_BIT(vector) (1u << ((vector)&31))
+#define WORD(vector) ((vector) >> 6)
+#define WORD_BIT(vector) (1ull << ((vector)&63))
 #define PRIORITY_CLASS 0xf0u
+#define PPR_HIGHEST 0xffu /* lets nothing through */
 
 /* What firmware leaves in SVR: enabled, and a spurious vector that 8259s do not use. */
 #define SVR_FIRMWARE (SVR_ENABLE | 0x0fu)
 
-static inline u32 highest_bit(u32 word)
+/* The highest vector of IRR or ISR, or -1. */
+static inline int highest_vector(const u64 *words)
 {
-	return 31 ^ (u32)__builtin_clz(word); /* one BSR; with a minus, three instructions */
+	for (int w = VLAPIC_WORDS - 1; w >= 0; w--) {
+		u64 word = READ_ONCE(words[w]);
+
+		if (word)
+			return w * 64 + (63 ^ __builtin_clzll(word)); /* one BSR */
+	}
+	return -1;
 }
 
 void vlapic_wake(struct vlapic *a)
@@ -28,20 +36,17 @@ void vlapic_wake(struct vlapic *a)
 /* SDM 3A 11.8.3.1: the higher of the task's priority and of what is being served. */
 static void ppr_update(struct vlapic_state *s)
 {
-	u32 isr_class = 0;
-	u32 word;
+	int vector = highest_vector(s->isr);
+	u32 isr_class = vector < 0 ? 0 : (u32)vector & PRIORITY_CLASS;
 
-	if (s->isr_words) {
-		word = highest_bit(s->isr_words);
-		isr_class = (word * 32 + highest_bit(s->isr[word])) & PRIORITY_CLASS;
-	}
-	s->ppr = (s->tpr & PRIORITY_CLASS) >= isr_class ? s->tpr : isr_class;
+	WRITE_ONCE(s->ppr, (s->tpr & PRIORITY_CLASS) >= isr_class ? s->tpr : isr_class);
 }
 
 void vlapic_set_tpr(struct vlapic *a, u32 tpr)
 {
 	a->state.tpr = tpr & 0xff;
-	ppr_update(&a->state);
+	if (vlapic_enabled(a))
+		ppr_update(&a->state);
 }
 
 u64 vlapic_get_cr8(const struct vlapic *a)
@@ -56,84 +61,57 @@ void vlapic_set_cr8(struct vlapic *a, u64 cr8)
 
 int vlapic_highest_pending(const struct vlapic *a)
 {
-	const struct vlapic_state *s = &a->state;
-	u32 words = READ_ONCE(s->irr_words);
-	u32 vector, irr;
+	int vector = highest_vector(a->state.irr);
 
-	/* A summary bit may be set while its word is empty: accept() and set_irr() on two CPUs. */
-	for (; words; words &= ~(1u << (vector >> 5))) {
-		vector = highest_bit(words) * 32;
-		irr = READ_ONCE(s->irr[vector >> 5]);
-		if (!irr)
-			continue;
-		vector += highest_bit(irr);
-		return (vector & PRIORITY_CLASS) > (s->ppr & PRIORITY_CLASS) ? (int)vector : -1;
-	}
-	return -1;
+	return (vector & (int)PRIORITY_CLASS) > (int)(a->state.ppr & PRIORITY_CLASS) ? vector : -1;
 }
 
 void vlapic_accept(struct vlapic *a, u8 vector)
 {
 	struct vlapic_state *s = &a->state;
-	u32 word = WORD(vector);
-	u32 left = __atomic_and_fetch(&s->irr[word], ~WORD_BIT(vector), __ATOMIC_SEQ_CST);
 
-	if (!left) {
-		__atomic_and_fetch(&s->irr_words, ~(1u << word), __ATOMIC_SEQ_CST);
-		/* One that came in between has set the bit that was just cleared. */
-		if (__atomic_load_n(&s->irr[word], __ATOMIC_SEQ_CST))
-			__atomic_or_fetch(&s->irr_words, 1u << word, __ATOMIC_SEQ_CST);
-	}
-	s->isr[word] |= WORD_BIT(vector);
-	s->isr_words |= 1u << word;
-	ppr_update(s);
+	__atomic_and_fetch(&s->irr[WORD(vector)], ~WORD_BIT(vector), __ATOMIC_SEQ_CST);
+	s->isr[WORD(vector)] |= WORD_BIT(vector);
+	/* It was above the task's priority and all that is served. */
+	WRITE_ONCE(s->ppr, vector & PRIORITY_CLASS);
 }
 
 bool vlapic_set_irr(struct vlapic *a, u8 vector, bool level)
 {
-	struct vlapic_state *s = &a->state;
-	u32 word = WORD(vector);
-	u32 bit = WORD_BIT(vector);
+	u64 *tmr = &a->state.tmr[WORD(vector)];
+	u64 bit = WORD_BIT(vector);
 
 	/* TMR first: who sees the request sees how it was triggered. */
 	if (level)
-		__atomic_or_fetch(&s->tmr[word], bit, __ATOMIC_RELAXED);
-	else if (READ_ONCE(s->tmr[word]) & bit)
-		__atomic_and_fetch(&s->tmr[word], ~bit, __ATOMIC_RELAXED);
-	if (__atomic_fetch_or(&s->irr[word], bit, __ATOMIC_SEQ_CST) & bit)
-		return false;
-	__atomic_or_fetch(&s->irr_words, 1u << word, __ATOMIC_SEQ_CST);
-	return true;
+		__atomic_or_fetch(tmr, bit, __ATOMIC_RELAXED);
+	else if (unlikely(READ_ONCE(*tmr) & bit))
+		__atomic_and_fetch(tmr, ~bit, __ATOMIC_RELAXED);
+	return !(__atomic_fetch_or(&a->state.irr[WORD(vector)], bit, __ATOMIC_SEQ_CST) & bit);
 }
 
 /* SDM 3A 11.5.3: errors gather until software writes ESR. */
-void vlapic_error(struct vlapic *a, u32 bit)
+bool vlapic_error(struct vlapic *a, u32 bit)
 {
-	if (a->state.esr_pending & bit)
-		return;
-	a->state.esr_pending |= bit;
-	vlapic_local_interrupt(a, LVT_ERROR);
-}
-
-static bool local_fixed(struct vlapic *a, u8 vector, bool level)
-{
-	if (vector < APIC_FIRST_VECTOR) {
-		vlapic_error(a, ESR_RECEIVE_ILLEGAL_VECTOR);
+	if (__atomic_fetch_or(&a->state.esr_pending, bit, __ATOMIC_SEQ_CST) & bit)
 		return false;
-	}
-	if (vlapic_set_irr(a, vector, level))
-		vlapic_wake(a);
-	return true;
+	return vlapic_local_interrupt(a, LVT_ERROR);
 }
 
-static bool local_deliver(struct vlapic *a, enum vlapic_lvt which, bool level)
+static bool local_fixed(struct vlapic *a, u8 vector)
 {
-	u32 lvt = a->state.lvt[which];
+	if (vector < APIC_FIRST_VECTOR)
+		return vlapic_error(a, ESR_RECEIVE_ILLEGAL_VECTOR);
+	return vlapic_set_irr(a, vector, false);
+}
+
+bool vlapic_local_interrupt(struct vlapic *a, enum vlapic_lvt which)
+{
+	u32 lvt = READ_ONCE(a->state.lvt[which]);
 
 	if ((lvt & LVT_MASKED) || !vlapic_enabled(a))
 		return false;
 	switch ((lvt & LVT_MODE) >> LVT_MODE_SHIFT) {
-	case APIC_FIXED: return local_fixed(a, (u8)(lvt & LVT_VECTOR), level);
+	case APIC_FIXED: return local_fixed(a, (u8)(lvt & LVT_VECTOR));
 	case APIC_NMI:
 		if (a->hooks.nmi)
 			a->hooks.nmi(a->hooks.ctx);
@@ -142,56 +120,64 @@ static bool local_deliver(struct vlapic *a, enum vlapic_lvt which, bool level)
 		if (a->hooks.init)
 			a->hooks.init(a->hooks.ctx);
 		return true;
-	case APIC_EXTINT:
-		vlapic_wake(a); /* which then asks vlapic_accepts_extint() */
-		return true;
+	case APIC_EXTINT: return true; /* the vCPU asks vlapic_accepts_extint() */
 	default: /* SMI: this machine has no system management mode; the others are reserved */
 		return false;
 	}
 }
 
-bool vlapic_local_interrupt(struct vlapic *a, enum vlapic_lvt which)
-{
-	return local_deliver(a, which, false);
-}
-
 /* SDM 3A 11.5.1: level is for fixed delivery on LINT0 only. */
-static bool lint_is_level(const struct vlapic *a, enum vlapic_lvt which)
+static bool lvt_is_level(u32 lvt)
 {
-	return which == LVT_LINT0 && (a->state.lvt[which] & (LVT_LEVEL | LVT_MODE)) == LVT_LEVEL;
+	return (lvt & (LVT_LEVEL | LVT_MODE)) == LVT_LEVEL;
 }
 
-/* LINT0 in level mode: one request until its EOI, then another if the wire is still asserted. */
-static void lint_level(struct vlapic *a, enum vlapic_lvt which)
+/*
+ * LINT0 in level mode: one request until its EOI, then another if the wire is still asserted. The
+ * wire's thread changes the wire, then looks at the rest; the APIC's own thread changes the entry
+ * or ends the interrupt, then looks at the wire. So one of them sees both, and of two only one gets
+ * the remote IRR. True when it has sent.
+ */
+static bool lint0_level(struct vlapic *a)
 {
-	u32 *lvt = &a->state.lvt[which];
+	struct vlapic_state *s = &a->state;
+	u32 lvt = __atomic_load_n(&s->lvt[LVT_LINT0], __ATOMIC_SEQ_CST);
+	u8 vector = (u8)(lvt & LVT_VECTOR);
 
-	if (a->state.extint && !(*lvt & LVT_REMOTE_IRR) && local_deliver(a, which, true))
-		*lvt |= LVT_REMOTE_IRR;
+	if ((lvt & LVT_MASKED) || !lvt_is_level(lvt) ||
+	    !__atomic_load_n(&s->extint, __ATOMIC_SEQ_CST))
+		return false;
+	if (vector < APIC_FIRST_VECTOR)
+		return vlapic_error(a, ESR_RECEIVE_ILLEGAL_VECTOR);
+	if (__atomic_exchange_n(&s->lint0_waits, true, __ATOMIC_SEQ_CST))
+		return false;
+	return vlapic_set_irr(a, vector, true);
 }
 
-void vlapic_lint_changed(struct vlapic *a, enum vlapic_lvt which)
+void vlapic_lint0_changed(struct vlapic *a, u32 old)
 {
-	if (lint_is_level(a, which))
-		lint_level(a, which);
-	else
-		a->state.lvt[which] &= ~LVT_REMOTE_IRR;
+	if (!lvt_is_level(old) || !lvt_is_level(a->state.lvt[LVT_LINT0]))
+		__atomic_store_n(&a->state.lint0_waits, false, __ATOMIC_SEQ_CST);
+	lint0_level(a);
 }
 
 void vlapic_set_extint(struct vlapic *a, bool level)
 {
 	struct vlapic_state *s = &a->state;
 	bool rising = level && !s->extint;
+	bool sent;
 
-	s->extint = level;
+	__atomic_store_n(&s->extint, level, __ATOMIC_SEQ_CST);
 	if (!level)
-		s->extint_taken = false;
-	if (lint_is_level(a, LVT_LINT0))
-		lint_level(a, LVT_LINT0);
+		WRITE_ONCE(s->extint_taken, false);
+	if (lvt_is_level(READ_ONCE(s->lvt[LVT_LINT0])))
+		sent = lint0_level(a);
 	else if (rising && !vlapic_enabled(a))
-		vlapic_wake(a); /* SDM 3A 11.4.3: the pin is then the processor's INTR */
-	else if (rising)
-		local_deliver(a, LVT_LINT0, false);
+		sent = true; /* SDM 3A 11.4.3: the pin is then the processor's INTR */
+	else
+		sent = rising && vlapic_local_interrupt(a, LVT_LINT0);
+	if (sent)
+		vlapic_wake(a);
 }
 
 void vlapic_set_lint1(struct vlapic *a, bool level)
@@ -199,68 +185,79 @@ void vlapic_set_lint1(struct vlapic *a, bool level)
 	bool rising = level && !a->state.lint1;
 
 	a->state.lint1 = level;
-	if (rising && vlapic_enabled(a))
-		local_deliver(a, LVT_LINT1, false);
-	else if (rising && a->hooks.nmi)
-		a->hooks.nmi(a->hooks.ctx); /* SDM 3A 11.4.3: the pin is then the processor's NMI */
+	if (!rising)
+		return;
+	if (vlapic_enabled(a)) {
+		if (vlapic_local_interrupt(a, LVT_LINT1))
+			vlapic_wake(a);
+	} else if (a->hooks.nmi) {
+		a->hooks.nmi(a->hooks.ctx); /* SDM 3A 11.4.3: the pin is the processor's NMI */
+	}
 }
 
 bool vlapic_accepts_extint(const struct vlapic *a)
 {
 	const struct vlapic_state *s = &a->state;
 
-	if (!vlapic_enabled(a) || s->extint_taken)
+	if (!vlapic_enabled(a) || READ_ONCE(s->extint_taken))
 		return true;
 	return (s->lvt[LVT_LINT0] & (LVT_MASKED | LVT_MODE)) == APIC_EXTINT << LVT_MODE_SHIFT;
 }
 
 /* The end of a level-triggered interrupt: its source may ask again. */
-static void eoi_level(struct vlapic *a, u8 vector)
+static NOINLINE void eoi_level(struct vlapic *a, u8 vector)
 {
-	u32 *lint0 = &a->state.lvt[LVT_LINT0];
+	struct vlapic_state *s = &a->state;
 
-	if ((*lint0 & LVT_REMOTE_IRR) && (*lint0 & LVT_VECTOR) == vector) {
-		*lint0 &= ~LVT_REMOTE_IRR;
-		vlapic_lint_changed(a, LVT_LINT0);
+	if (READ_ONCE(s->lint0_waits) && (s->lvt[LVT_LINT0] & LVT_VECTOR) == vector) {
+		__atomic_store_n(&s->lint0_waits, false, __ATOMIC_SEQ_CST);
+		vlapic_lint0_changed(a, s->lvt[LVT_LINT0]);
 	}
-	if (!(a->state.svr & SVR_SUPPRESS_EOI) && a->hooks.eoi_broadcast)
+	if (!(s->svr & SVR_SUPPRESS_EOI) && a->hooks.eoi_broadcast)
 		a->hooks.eoi_broadcast(a->hooks.ctx, vector);
 }
 
 void vlapic_eoi(struct vlapic *a)
 {
 	struct vlapic_state *s = &a->state;
-	u32 word, bit;
+	int vector = highest_vector(s->isr);
 
-	if (!s->isr_words) /* nothing is served: an EOI too many has no effect */
+	if (vector < 0) /* nothing is served: an EOI too many has no effect */
 		return;
-	word = highest_bit(s->isr_words);
-	bit = highest_bit(s->isr[word]);
-	s->isr[word] &= ~(1u << bit);
-	if (!s->isr[word])
-		s->isr_words &= ~(1u << word);
+	s->isr[WORD(vector)] &= ~WORD_BIT(vector);
 	ppr_update(s);
-	if (READ_ONCE(s->tmr[word]) & (1u << bit))
-		eoi_level(a, (u8)(word * 32 + bit));
+	if (unlikely(READ_ONCE(s->tmr[WORD(vector)]) & WORD_BIT(vector)))
+		eoi_level(a, (u8)vector);
 }
 
-/* SDM 3A 11.4.7.1: the state after power-up and reset; the pins' wires are not ours. */
+/*
+ * SDM 3A 11.4.7.1: the state after power-up and reset; the pins' wires are not ours. Senders may
+ * look meanwhile, so each field goes straight to its new value. What they send meanwhile is lost or
+ * stays, as if it had come before or after.
+ */
 static void registers_reset(struct vlapic *a)
 {
 	struct vlapic_state *s = &a->state;
-	struct vlapic_state keep = *s;
-	unsigned i;
 
 	vlapic_timer_stop(a);
-	memset(s, 0, sizeof(*s));
-	s->id = keep.id;
-	s->base = keep.base;
-	s->extint = keep.extint;
-	s->lint1 = keep.lint1;
-	s->svr = SVR_VECTOR;
-	s->dfr = DFR_FLAT;
-	for (i = 0; i < LVT_COUNT; i++)
-		s->lvt[i] = LVT_MASKED;
+	WRITE_ONCE(s->svr, SVR_VECTOR);
+	WRITE_ONCE(s->dfr, DFR_FLAT);
+	WRITE_ONCE(s->ldr, 0);
+	for (unsigned i = 0; i < LVT_COUNT; i++)
+		WRITE_ONCE(s->lvt[i], LVT_MASKED);
+	for (unsigned i = 0; i < VLAPIC_WORDS; i++) {
+		__atomic_store_n(&s->irr[i], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->tmr[i], 0, __ATOMIC_RELAXED);
+		s->isr[i] = 0;
+	}
+	__atomic_store_n(&s->esr_pending, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->lint0_waits, false, __ATOMIC_RELAXED);
+	WRITE_ONCE(s->extint_taken, false);
+	s->tpr = s->esr = s->icr_lo = s->icr_hi = 0;
+	s->timer_initial = s->timer_divide = 0;
+	s->tsc_deadline = 0;
+	/* A message that overtook the end of the APIC is not for the processor. */
+	WRITE_ONCE(s->ppr, vlapic_enabled(a) ? 0 : PPR_HIGHEST);
 }
 
 void vlapic_init_ipi(struct vlapic *a)
@@ -268,9 +265,19 @@ void vlapic_init_ipi(struct vlapic *a)
 	registers_reset(a);
 }
 
+void vlapic_set_base(struct vlapic *a, u64 base)
+{
+	bool was_enabled = vlapic_enabled(a);
+
+	__atomic_store_n(&a->state.base, base, __ATOMIC_SEQ_CST); /* then come looks at the wires */
+	if (vlapic_enabled(a) != was_enabled)
+		registers_reset(a);
+}
+
 void vlapic_reset(struct vlapic *a)
 {
-	a->state.base = VLAPIC_BASE | APIC_BASE_ENABLE | (a->state.id == 0 ? APIC_BASE_BSP : 0);
+	WRITE_ONCE(a->state.base,
+		   VLAPIC_BASE | APIC_BASE_ENABLE | (a->state.id == 0 ? APIC_BASE_BSP : 0));
 	registers_reset(a);
 }
 

@@ -3,12 +3,13 @@
  * The local APIC of a vCPU: SDM 3A chapter 11 (10 in older editions), xAPIC by memory and x2APIC by
  * MSR, timer one-shot, periodic and TSC deadline. It knows no vCPU: it tells its hooks.
  *
- * Locking: messages between APICs (IPIs, the IOAPIC) come with the partition's device lock held.
- * All other functions are called by the APIC's own vCPU, or with that lock. IRR and its summary are
- * only changed by atomic operations, so that delivery of fixed interrupts can drop the lock later.
+ * There is no lock. An APIC belongs to its vCPU's thread, which alone reads and writes registers,
+ * takes interrupts and ends them, and runs the timer. Others send: vlapic_bus_deliver() from any
+ * thread, vlapic_set_extint() and vlapic_set_lint1() from one at a time. What they may touch is
+ * said in struct vlapic_state; docs/interrupts.md says why it is enough.
  *
- * A write that makes an interrupt deliverable to the writer itself (EOI, TPR, self IPI) does not
- * call hooks.wake: the vCPU asks vlapic_pending() before every entry anyway.
+ * What the own thread does (EOI, TPR, self IPI, its timer) does not call hooks.wake: the vCPU asks
+ * vlapic_pending() before every entry anyway.
  */
 #include "compiler.h"
 #include "types.h"
@@ -25,14 +26,20 @@ struct vlapic_bus {
 	unsigned count;
 };
 
-/* Any of them may be NULL, but for the two of the TSC where the deadline timer is used. */
+/*
+ * Any of them may be NULL, but for the two of the TSC where the deadline timer is used. The first
+ * four are called by the sender's thread, for the vCPU of the APIC that is hit: they may do no more
+ * than ask it for something.
+ */
 struct vlapic_hooks {
 	void (*wake)(void *ctx); /* an interrupt may be deliverable now */
 	void (*nmi)(void *ctx);
-	void (*init)(void *ctx);		     /* INIT IPI */
-	void (*startup)(void *ctx, u8 vector);	     /* SIPI */
-	void (*eoi_broadcast)(void *ctx, u8 vector); /* level-triggered EOI, to the IOAPIC */
-	u64 (*read_tsc)(void *ctx);		     /* the guest's TSC */
+	/* INIT IPI; vlapic_init_ipi() is for the vCPU itself */
+	void (*init)(void *ctx);
+	void (*startup)(void *ctx, u8 vector); /* SIPI */
+	/* Of the own thread: level-triggered EOI, to the IOAPIC; takes the lock that that needs. */
+	void (*eoi_broadcast)(void *ctx, u8 vector);
+	u64 (*read_tsc)(void *ctx); /* the guest's TSC */
 	u64 (*tsc_to_ns)(void *ctx, u64 ticks);
 	void *ctx;
 };
@@ -49,25 +56,36 @@ enum vlapic_lvt {
 	LVT_COUNT,
 };
 
+#define VLAPIC_WORDS 4 /* vector v is bit v % 64 of word v / 64 */
+
 struct vlapic_state {
-	u32 id;
+	u32 id; /* constant */
+
+	/* Anybody, by atomic operations alone: */
+	u64 irr[VLAPIC_WORDS];
+	u64 tmr[VLAPIC_WORDS]; /* of a vector in IRR: written before the bit there */
+	u32 esr_pending;       /* errors since ESR was written last */
+	bool lint0_waits;      /* remote IRR of LINT0 */
+
+	/* Written by the own thread, with WRITE_ONCE; read by all: */
+	u64 base; /* MSR_APIC_BASE */
+	u32 svr, dfr;
 	u32 ldr; /* of xAPIC mode; in x2APIC mode the ID gives it */
-	u32 dfr, svr, tpr;
-	u32 esr, esr_pending; /* as last latched, and what came since */
-	u64 base;	      /* MSR_APIC_BASE */
-	u32 icr_lo, icr_hi;
+	u32 ppr; /* computed when TPR or ISR changes */
 	u32 lvt[LVT_COUNT];
-	u32 timer_initial, timer_divide;
-	u64 timer_start_ns; /* guest time at which the count was loaded, modulo 2^64 */
-	u64 tsc_deadline;
-	u32 irr[8], isr[8], tmr[8];
-	/* Kept with them, so that the paths taken at every entry need not search: */
-	u32 irr_words; /* bit n: irr[n] may be non-zero; clear: it is zero */
-	u32 isr_words; /* bit n: isr[n] is non-zero */
-	u32 ppr;
+
+	/* Wires: written by one thread at a time, read by all. */
 	bool extint;	   /* LINT0's input: the 8259 pair asks for an interrupt */
 	bool lint1;	   /* LINT1's input */
 	bool extint_taken; /* the IOAPIC sent an ExtINT message for the 8259's present request */
+
+	/* The own thread's alone: */
+	u64 isr[VLAPIC_WORDS];
+	u32 tpr, esr;
+	u32 icr_lo, icr_hi;
+	u32 timer_initial, timer_divide;
+	u64 timer_start_ns; /* guest time at which the count was loaded, modulo 2^64 */
+	u64 tsc_deadline;
 };
 
 struct vlapic {
@@ -97,8 +115,9 @@ enum vlapic_delivery {
  */
 void vlapic_init(struct vlapic *a, u32 id, struct vlapic_bus *bus, struct vclock *clock,
 		 const struct vlapic_hooks *hooks);
-void vlapic_reset(struct vlapic *a);	/* power-on */
-void vlapic_init_ipi(struct vlapic *a); /* INIT keeps the ID and the base */
+void vlapic_reset(struct vlapic *a); /* power-on */
+/* What INIT does: the same, but the base (and with it the mode) stays. In the own thread. */
+void vlapic_init_ipi(struct vlapic *a);
 /*
  * What PC firmware does to the boot processor's APIC before it starts a system: software-enabled,
  * LINT0 passes the 8259's ExtINT, LINT1 is NMI (virtual wire mode, MP Specification 1.4, 3.6.2.2).
@@ -121,32 +140,47 @@ void vlapic_accept(struct vlapic *a, u8 vector);
 /* True when LINT0 passes the 8259's ExtINT to this processor (or the APIC is globally disabled). */
 bool vlapic_accepts_extint(const struct vlapic *a);
 /*
- * A message from the IOAPIC, an IPI or an MSI, to every APIC that its destination names. source is
- * the APIC that sends it, NULL for the IOAPIC and MSIs. Returns how many APICs took it.
+ * A message from the IOAPIC or an MSI, to every APIC that its destination (8 bits) names. Returns
+ * how many APICs took it. Any thread; those with ExtINT one at a time.
  */
 unsigned vlapic_bus_deliver(struct vlapic_bus *bus, u32 dest, bool logical,
-			    enum vlapic_delivery mode, u8 vector, bool level,
-			    struct vlapic *source);
-/* The level of the wire from the 8259 pair (LINT0), and of LINT1 (NMI of the platform). */
+			    enum vlapic_delivery mode, u8 vector, bool level);
+/*
+ * The level of the wire from the 8259 pair (LINT0), and of LINT1 (NMI of the platform). From one
+ * thread at a time: with the device lock.
+ */
 void vlapic_set_extint(struct vlapic *a, bool level);
 void vlapic_set_lint1(struct vlapic *a, bool level);
 
 static inline bool vlapic_enabled(const struct vlapic *a)
 {
-	return a->state.base & APIC_BASE_ENABLE;
+	return READ_ONCE(a->state.base) & APIC_BASE_ENABLE;
 }
 
 static inline bool vlapic_is_x2apic(const struct vlapic *a)
 {
-	return (a->state.base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) ==
+	return (READ_ONCE(a->state.base) & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) ==
 	       (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
 }
 
-/* The rest of vlapic_pending(), for when some word of IRR may be set. */
+/* The rest of vlapic_pending(), for when some bit of IRR is set. */
 int vlapic_highest_pending(const struct vlapic *a);
+
+static ALWAYS_INLINE bool vlapic_irr_any(const struct vlapic *a)
+{
+	const u64 *irr = a->state.irr;
+
+	return READ_ONCE(irr[0]) | READ_ONCE(irr[1]) | READ_ONCE(irr[2]) | READ_ONCE(irr[3]);
+}
 
 /* The vector that would be delivered now (above the processor priority), or -1. */
 static inline int vlapic_pending(const struct vlapic *a)
 {
-	return likely(!READ_ONCE(a->state.irr_words)) ? -1 : vlapic_highest_pending(a);
+	return likely(!vlapic_irr_any(a)) ? -1 : vlapic_highest_pending(a);
+}
+
+/* False: there is certainly no interrupt to deliver, not from the 8259 pair either. */
+static ALWAYS_INLINE bool vlapic_requested(const struct vlapic *a)
+{
+	return vlapic_irr_any(a) || READ_ONCE(a->state.extint);
 }

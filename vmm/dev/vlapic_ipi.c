@@ -7,6 +7,7 @@
 
 struct message {
 	u32 dest;
+	u32 shorthand; /* ICR_TO_...; 0: the destination counts */
 	bool logical;
 	enum vlapic_delivery mode;
 	u8 vector;
@@ -17,9 +18,9 @@ struct message {
 /* xAPIC: eight bits, flat (one per processor) or cluster (four and four), SDM 3A 11.6.2.2. */
 static bool match_logical_xapic(const struct vlapic_state *s, u32 dest)
 {
-	u32 ldr = s->ldr >> APIC_DEST_SHIFT;
+	u32 ldr = READ_ONCE(s->ldr) >> APIC_DEST_SHIFT;
 
-	if (s->dfr == DFR_FLAT)
+	if (READ_ONCE(s->dfr) == DFR_FLAT)
 		return dest <= 0xff && (dest & ldr);
 	return dest <= 0xff && (dest >> 4) == (ldr >> 4) && (dest & ldr & 15);
 }
@@ -42,6 +43,11 @@ static bool message_names(const struct message *m, const struct vlapic *a)
 {
 	if (!vlapic_enabled(a)) /* not on the bus */
 		return false;
+	switch (m->shorthand) {
+	case ICR_TO_SELF: return a == m->source;
+	case ICR_TO_ALL: return true;
+	case ICR_TO_OTHERS: return a != m->source;
+	}
 	if (m->dest == broadcast_of(m->source))
 		return true;
 	if (!m->logical)
@@ -50,23 +56,31 @@ static bool message_names(const struct message *m, const struct vlapic *a)
 				   : match_logical_xapic(&a->state, m->dest);
 }
 
+/* The sender looks before it enters its guest again; whoever else is hit has to be told. */
+static void wake_other(struct vlapic *a, const struct vlapic *source)
+{
+	if (a != source)
+		vlapic_wake(a);
+}
+
 static bool take_fixed(struct vlapic *a, const struct message *m)
 {
 	if (m->vector < APIC_FIRST_VECTOR) {
-		vlapic_error(a, ESR_RECEIVE_ILLEGAL_VECTOR);
+		if (vlapic_error(a, ESR_RECEIVE_ILLEGAL_VECTOR))
+			wake_other(a, m->source);
 		return false;
 	}
 	if (!vlapic_software_enabled(a))
 		return false;
-	if (vlapic_set_irr(a, m->vector, m->level) && a != m->source)
-		vlapic_wake(a);
+	if (vlapic_set_irr(a, m->vector, m->level))
+		wake_other(a, m->source);
 	return true;
 }
 
 static bool take_extint(struct vlapic *a)
 {
 	if (a->state.extint)
-		a->state.extint_taken = true;
+		WRITE_ONCE(a->state.extint_taken, true);
 	vlapic_wake(a);
 	return true;
 }
@@ -96,72 +110,63 @@ static bool message_take(const struct message *m, struct vlapic *a)
 
 /*
  * Lowest-priority arbitration, SDM 3A 11.6.2.4: the processor with the lowest priority, of several
- * the one with the lowest ID. Without a rotation: a run can be repeated.
+ * the one with the lowest ID. Without a rotation: a run can be repeated. The priorities are those
+ * of the moment at which each is looked at, as on a bus.
  */
 static unsigned deliver_lowest(struct vlapic_bus *bus, const struct message *m)
 {
 	struct vlapic *best = NULL;
-	unsigned i;
+	u32 ppr, lowest = ~0u;
 
-	for (i = 0; i < bus->count; i++) {
+	for (unsigned i = 0; i < bus->count; i++) {
 		struct vlapic *a = bus->apic[i];
 
 		if (!a || !message_names(m, a) || !vlapic_software_enabled(a))
 			continue;
-		if (!best || a->state.ppr < best->state.ppr)
+		ppr = READ_ONCE(a->state.ppr);
+		if (ppr < lowest) {
+			lowest = ppr;
 			best = a;
+		}
 	}
 	return best ? message_take(m, best) : 0;
 }
 
-static unsigned deliver_all(struct vlapic_bus *bus, const struct message *m)
+static unsigned message_deliver(struct vlapic_bus *bus, const struct message *m)
 {
 	unsigned taken = 0;
-	unsigned i;
 
-	for (i = 0; i < bus->count; i++)
+	if (m->mode == APIC_LOWEST)
+		return deliver_lowest(bus, m);
+	/* By far the most: one processor by its ID, which is its index. */
+	if (!m->logical && !m->shorthand && m->dest < bus->count && bus->apic[m->dest])
+		return vlapic_enabled(bus->apic[m->dest]) && message_take(m, bus->apic[m->dest]);
+	for (unsigned i = 0; i < bus->count; i++)
 		if (bus->apic[i] && message_names(m, bus->apic[i]))
 			taken += message_take(m, bus->apic[i]);
 	return taken;
 }
 
 unsigned vlapic_bus_deliver(struct vlapic_bus *bus, u32 dest, bool logical,
-			    enum vlapic_delivery mode, u8 vector, bool level, struct vlapic *source)
+			    enum vlapic_delivery mode, u8 vector, bool level)
 {
-	struct message m = { dest, logical, mode, vector, level, source };
+	struct message m = {
+		.dest = dest,
+		.logical = logical,
+		.mode = mode,
+		.vector = vector,
+		.level = level,
+	};
 
-	if (mode == APIC_LOWEST)
-		return deliver_lowest(bus, &m);
-	/* By far the most: one processor by its ID, which is its index. */
-	if (!logical && dest < bus->count && bus->apic[dest])
-		return vlapic_enabled(bus->apic[dest]) && message_take(&m, bus->apic[dest]);
-	return deliver_all(bus, &m);
+	return message_deliver(bus, &m);
 }
 
 /* SDM 3A table 11-3: to itself a processor may send only what it can take while it runs. */
 static bool shorthand_valid(u32 shorthand, enum vlapic_delivery mode)
 {
-	if (shorthand == ICR_TO_OTHERS)
+	if (shorthand == 0 || shorthand == ICR_TO_OTHERS)
 		return true;
 	return mode == APIC_FIXED || mode == APIC_NMI;
-}
-
-static void send_shorthand(struct vlapic *a, u32 shorthand, const struct message *m)
-{
-	unsigned i;
-
-	if (!shorthand_valid(shorthand, m->mode))
-		return;
-	if (shorthand == ICR_TO_SELF) {
-		message_take(m, a);
-		return;
-	}
-	for (i = 0; i < a->bus->count; i++) {
-		struct vlapic *to = a->bus->apic[i];
-
-		if (to && vlapic_enabled(to) && (to != a || shorthand == ICR_TO_ALL))
-			message_take(m, to);
-	}
 }
 
 /* The trigger mode counts for INIT alone, where level without assert is the old INIT de-assert. */
@@ -170,24 +175,23 @@ static bool icr_is_init_deassert(u32 icr_lo)
 	return (icr_lo & (ICR_LEVEL | ICR_ASSERT)) == ICR_LEVEL;
 }
 
-static __attribute__((noinline)) void send_any(struct vlapic *a, u32 icr_lo, u32 dest)
+static NOINLINE void send_any(struct vlapic *a, u32 icr_lo, u32 dest)
 {
 	struct message m = {
+		.dest = dest,
+		.shorthand = icr_lo & ICR_SHORTHAND,
+		.logical = icr_lo & ICR_LOGICAL,
 		.mode = (icr_lo & ICR_MODE) >> ICR_MODE_SHIFT,
 		.vector = (u8)(icr_lo & ICR_VECTOR),
 		.source = a,
 	};
 
-	if ((m.mode == APIC_FIXED || m.mode == APIC_LOWEST) && m.vector < APIC_FIRST_VECTOR) {
+	if ((m.mode == APIC_FIXED || m.mode == APIC_LOWEST) && m.vector < APIC_FIRST_VECTOR)
 		vlapic_error(a, ESR_SEND_ILLEGAL_VECTOR);
-		return;
-	}
-	if (m.mode == APIC_EXTINT || (m.mode == APIC_INIT && icr_is_init_deassert(icr_lo)))
-		return; /* reserved; no effect since the Pentium 4 */
-	if (icr_lo & ICR_SHORTHAND)
-		send_shorthand(a, icr_lo & ICR_SHORTHAND, &m);
-	else
-		vlapic_bus_deliver(a->bus, dest, icr_lo & ICR_LOGICAL, m.mode, m.vector, false, a);
+	else if (m.mode == APIC_EXTINT || (m.mode == APIC_INIT && icr_is_init_deassert(icr_lo)))
+		; /* reserved; no effect since the Pentium 4 */
+	else if (shorthand_valid(m.shorthand, m.mode))
+		message_deliver(a->bus, &m);
 }
 
 /* The APIC to which a fixed interrupt goes alone, or NULL: there may be several, or none. */

@@ -79,9 +79,16 @@ static u32 read_array(const struct vlapic_state *s, u32 offset)
 {
 	u32 word = REGISTER_INDEX(offset) & 7;
 
-	if (offset < APIC_TMR)
-		return s->isr[word];
-	return offset < APIC_IRR ? READ_ONCE(s->tmr[word]) : READ_ONCE(s->irr[word]);
+	const u64 *array = offset < APIC_TMR ? s->isr : offset < APIC_IRR ? s->tmr : s->irr;
+
+	return (u32)(READ_ONCE(array[word / 2]) >> (word % 2 * 32));
+}
+
+static u32 read_lvt(const struct vlapic_state *s, enum vlapic_lvt which)
+{
+	bool waits = which == LVT_LINT0 && READ_ONCE(s->lint0_waits);
+
+	return s->lvt[which] | (waits ? LVT_REMOTE_IRR : 0);
 }
 
 static u32 read_id(const struct vlapic *a)
@@ -95,7 +102,7 @@ static u32 register_read(const struct vlapic *a, u32 offset)
 	enum vlapic_lvt lvt = lvt_index(offset);
 
 	if (lvt != LVT_COUNT)
-		return s->lvt[lvt];
+		return read_lvt(s, lvt);
 	switch (REGISTER_INDEX(offset)) { /* dense: one jump by a table */
 	case REGISTER_INDEX(APIC_ID): return read_id(a);
 	case REGISTER_INDEX(APIC_VERSION): return APIC_VERSION_VALUE;
@@ -126,7 +133,7 @@ static void lvt_write(struct vlapic *a, enum vlapic_lvt which, u32 value)
 		[LVT_ERROR] = LVT_VECTOR | LVT_MASKED,
 		[LVT_CMCI] = LVT_VECTOR | LVT_MODE | LVT_MASKED,
 	};
-	u32 *lvt = &a->state.lvt[which];
+	u32 old = a->state.lvt[which];
 
 	value &= writable[which];
 	if (!vlapic_software_enabled(a))
@@ -135,16 +142,16 @@ static void lvt_write(struct vlapic *a, enum vlapic_lvt which, u32 value)
 		vlapic_timer_set_lvt(a, value);
 		return;
 	}
-	*lvt = value | (*lvt & LVT_REMOTE_IRR);
-	if (which == LVT_LINT0 || which == LVT_LINT1)
-		vlapic_lint_changed(a, which);
+	__atomic_store_n(&a->state.lvt[which], value, __ATOMIC_SEQ_CST);
+	if (which == LVT_LINT0)
+		vlapic_lint0_changed(a, old);
 }
 
 static void svr_write(struct vlapic *a, u32 value)
 {
 	unsigned i;
 
-	a->state.svr = value & (SVR_VECTOR | SVR_ENABLE | SVR_SUPPRESS_EOI);
+	WRITE_ONCE(a->state.svr, value & (SVR_VECTOR | SVR_ENABLE | SVR_SUPPRESS_EOI));
 	if (vlapic_software_enabled(a))
 		return;
 	for (i = 0; i < LVT_COUNT; i++) /* SDM 3A 11.4.7.2 */
@@ -154,8 +161,7 @@ static void svr_write(struct vlapic *a, u32 value)
 /* SDM 3A 11.5.3: the write latches what happened since the last one. */
 static void esr_write(struct vlapic *a)
 {
-	a->state.esr = a->state.esr_pending;
-	a->state.esr_pending = 0;
+	a->state.esr = __atomic_exchange_n(&a->state.esr_pending, 0, __ATOMIC_SEQ_CST);
 }
 
 static void register_write(struct vlapic *a, u32 offset, u32 value)
@@ -172,8 +178,8 @@ static void register_write(struct vlapic *a, u32 offset, u32 value)
 		return;
 	case REGISTER_INDEX(APIC_ICR_HIGH): s->icr_hi = value & 0xff000000; return;
 	case REGISTER_INDEX(APIC_SELF_IPI): vlapic_send(a, value | ICR_TO_SELF, 0); return;
-	case REGISTER_INDEX(APIC_LDR): s->ldr = value & 0xff000000; return;
-	case REGISTER_INDEX(APIC_DFR): s->dfr = value | DFR_RESERVED; return;
+	case REGISTER_INDEX(APIC_LDR): WRITE_ONCE(s->ldr, value & 0xff000000); return;
+	case REGISTER_INDEX(APIC_DFR): WRITE_ONCE(s->dfr, value | DFR_RESERVED); return;
 	case REGISTER_INDEX(APIC_SVR): svr_write(a, value); return;
 	case REGISTER_INDEX(APIC_ESR): esr_write(a); return;
 	case REGISTER_INDEX(APIC_TIMER_INITIAL): vlapic_timer_set_initial(a, value); return;
@@ -275,9 +281,7 @@ static int base_write(struct vlapic *a, u64 value)
 	if (to == APIC_BASE_X2APIC || (to == modes && from == 0) ||
 	    (to == APIC_BASE_ENABLE && from == modes))
 		return -EINVAL;
-	if (from && !to)
-		vlapic_init_ipi(a);
-	a->state.base = value;
+	vlapic_set_base(a, value);
 	return 0;
 }
 

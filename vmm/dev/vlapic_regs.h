@@ -82,19 +82,22 @@ enum {
 /* vlapic.c */
 static inline bool vlapic_software_enabled(const struct vlapic *a)
 {
-	return a->state.svr & SVR_ENABLE;
+	return READ_ONCE(a->state.svr) & SVR_ENABLE;
 }
 
 void vlapic_set_tpr(struct vlapic *a, u32 tpr);
 void vlapic_eoi(struct vlapic *a);
-void vlapic_error(struct vlapic *a, u32 bit);
-/* Takes a fixed interrupt into IRR. True when it was not there already. */
+/* Any thread, these four. The first three: true when the vCPU has more to look at than before. */
+bool vlapic_error(struct vlapic *a, u32 bit);
+/* Takes a fixed interrupt into IRR. */
 bool vlapic_set_irr(struct vlapic *a, u8 vector, bool level);
-void vlapic_wake(struct vlapic *a);
-/* An interrupt from a local source, by its LVT entry. True when it was taken. */
+/* An interrupt from a local source, by its LVT entry. */
 bool vlapic_local_interrupt(struct vlapic *a, enum vlapic_lvt which);
-/* What changes with an LVT entry of LINT0 or LINT1. */
-void vlapic_lint_changed(struct vlapic *a, enum vlapic_lvt which);
+void vlapic_wake(struct vlapic *a);
+/* LINT0's LVT entry has changed, and what it was. */
+void vlapic_lint0_changed(struct vlapic *a, u32 old);
+/* MSR_APIC_BASE, checked already. */
+void vlapic_set_base(struct vlapic *a, u64 base);
 
 /* vlapic_timer.c */
 void vlapic_timer_init(struct vlapic *a, struct vclock *clock);

@@ -171,6 +171,6 @@ static inline u32 who_got(u8 vector)
 
 static inline void fixed(struct vlapic *a, u8 vector)
 {
-	assert_int_equal(
-	    vlapic_bus_deliver(&bus, a->state.id, false, APIC_FIXED, vector, false, NULL), 1);
+	assert_int_equal(vlapic_bus_deliver(&bus, a->state.id, false, APIC_FIXED, vector, false),
+			 1);
 }
