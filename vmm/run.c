@@ -43,6 +43,8 @@ static bool vcpu_serve_requests(struct vcpu *v)
 	if (requests & VCPU_REQ_STOP)
 		return false;
 	__atomic_and_fetch(&v->requests, ~requests, __ATOMIC_SEQ_CST);
+	if (requests & VCPU_REQ_TIMER)
+		vclock_run(&v->clock);
 	if (requests & (VCPU_REQ_CLOCK | VCPU_REQ_CONSOLE)) {
 		mutex_lock(&p->device_lock);
 		if (requests & VCPU_REQ_CLOCK)

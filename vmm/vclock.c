@@ -7,7 +7,7 @@ void vclock_init(struct vclock *c, u64 (*host_now_ns)(void *ctx),
 {
 	c->host_now_ns = host_now_ns;
 	c->rearm = rearm;
-	c->ctx = ctx;
+	c->ctx = c->host_ctx = ctx;
 	c->wall_offset_ns = wall_ns;
 	c->start_ns = host_now_ns(ctx);
 	list_init(&c->armed);
@@ -15,9 +15,20 @@ void vclock_init(struct vclock *c, u64 (*host_now_ns)(void *ctx),
 	c->running = false;
 }
 
+void vclock_follow(struct vclock *c, const struct vclock *other,
+		   void (*rearm)(void *ctx, u64 deadline_ns), void *ctx)
+{
+	*c = *other;
+	c->rearm = rearm;
+	c->ctx = ctx;
+	list_init(&c->armed);
+	c->told_ns = VCLOCK_NEVER;
+	c->running = false;
+}
+
 u64 vclock_now(const struct vclock *c)
 {
-	return c->host_now_ns(c->ctx) - c->start_ns;
+	return c->host_now_ns(c->host_ctx) - c->start_ns;
 }
 
 u64 vclock_wall(const struct vclock *c)

@@ -1,8 +1,9 @@
 #pragma once
 /*
  * A partition's clock: the only time its devices know (rule 2 of docs/architecture.md). Timers fire
- * in a vCPU thread, before it enters the guest, with the device lock held: never in an interrupt
- * handler.
+ * in a vCPU thread, before it enters the guest: never in an interrupt handler. One clock is for the
+ * devices, under the device lock, in the boot vCPU's thread; each vCPU has another for its local
+ * APIC's timer, in its own thread without a lock.
  */
 #include "lib/list.h"
 #include "types.h"
@@ -21,6 +22,7 @@ struct vtimer {
 struct vclock {
 	/* Set when the clock is made; the host's side. */
 	u64 (*host_now_ns)(void *ctx);
+	void *host_ctx;
 	/*
 	 * The soonest deadline changed. It is given in guest time (the host's is start_ns later);
 	 * ~0: none is armed. The owner arranges to call vclock_run() then; too early does no harm.
@@ -39,6 +41,9 @@ struct vclock {
 
 void vclock_init(struct vclock *c, u64 (*host_now_ns)(void *ctx),
 		 void (*rearm)(void *ctx, u64 deadline_ns), void *ctx, u64 wall_ns);
+/* One more clock that shows the same time, as all clocks of a partition do. */
+void vclock_follow(struct vclock *c, const struct vclock *other,
+		   void (*rearm)(void *ctx, u64 deadline_ns), void *ctx);
 /* Guest nanoseconds since the partition started; monotonic. */
 u64 vclock_now(const struct vclock *c);
 /* Unix time in nanoseconds. */

@@ -12,6 +12,7 @@
 #include "vmm/partition.h"
 #include "vmm/run.h"
 #include "vmm/tsc.h"
+#include "vmm/vcpu_clock.h"
 #include "vmm/vfpu.h"
 
 static void hook_wake(void *ctx)
@@ -70,6 +71,7 @@ static void vcpu_switch_in(struct thread *t)
 	cpu->guest_gprs = v->gpr;
 	cpu->loaded_vcpu = v;
 	backend->load(v);
+	vcpu_clock_switch_in(v, cpu);
 }
 
 static void vcpu_switch_out(struct thread *t)
@@ -93,8 +95,7 @@ static void vcpu_init_lapic(struct vcpu *v)
 		.ctx = v,
 	};
 
-	vlapic_init(&v->lapic, v->id, &v->partition->board.apics, &v->partition->clock, &hooks);
-	vlapic_reset(&v->lapic);
+	vlapic_init(&v->lapic, v->id, &v->partition->board.apics, &v->clock, &hooks);
 	if (v->id == 0)
 		vlapic_virtual_wire(&v->lapic);
 }
@@ -113,6 +114,7 @@ static int vcpu_init(struct vcpu *v)
 		r = backend->vcpu_init(v);
 	if (r)
 		return r;
+	vcpu_clock_init(v);
 	vcpu_init_lapic(v);
 	msr_reset(v);
 	snprintf(name, sizeof(name), "%s.%u", v->partition->config.name, v->id);
@@ -148,6 +150,7 @@ void vcpu_destroy(struct vcpu *v)
 	/* A thread that was never started is let run once, so that it can end like any other. */
 	if (v->thread)
 		thread_join(v->thread);
+	vcpu_clock_stop(v);
 	if (v->vendor)
 		backend->vcpu_free(v);
 	vfpu_free(v);

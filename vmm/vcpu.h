@@ -2,11 +2,13 @@
 /* One virtual processor: a kernel thread, registers, events, a local APIC and the vendor's part. */
 #include "compiler.h"
 #include "kernel/thread.h"
+#include "kernel/timer.h"
 #include "types.h"
 #include "vmm/backend.h"
 #include "vmm/dev/vlapic.h"
 #include "vmm/event.h"
 #include "vmm/exit.h"
+#include "vmm/vclock.h"
 
 struct partition;
 
@@ -15,6 +17,7 @@ struct partition;
 #define VCPU_REQ_CLOCK BIT(1)	/* a deadline of the partition's clock has passed */
 #define VCPU_REQ_CONSOLE BIT(2) /* bytes wait in the console's input */
 #define VCPU_REQ_EVENT BIT(3)	/* look for interrupts again */
+#define VCPU_REQ_TIMER BIT(6)	/* a deadline of its own clock has passed */
 
 enum vcpu_state { VCPU_OFF, VCPU_WAIT_SIPI, VCPU_RUNNING, VCPU_HALTED, VCPU_DONE };
 
@@ -40,6 +43,8 @@ struct vcpu {
 	struct vm_exit exit;
 	struct vevents events;
 	struct vlapic lapic;
+	struct vclock clock; /* of its APIC's timer; its thread's alone */
+	struct timer clock_timer;
 	struct fetch_hint fetch;
 
 	u64 xcr0;  /* the guest's */

@@ -207,6 +207,36 @@ static void test_random(void **state)
 	}
 }
 
+static void note_deadline(void *ctx, u64 deadline)
+{
+	*(u64 *)ctx = deadline;
+}
+
+/* Another clock of the same partition: the same time, and nothing else in common. */
+static void test_follow(void **state)
+{
+	u64 told = 0;
+	struct vclock own;
+	struct vtimer t;
+
+	(void)state;
+	devrig_advance(&rig, 500);
+	vtimer_arm(&timer[0], 700);
+	vclock_follow(&own, &rig.clock, note_deadline, &told);
+	vtimer_init(&t, &own, fire, &timer[1]);
+	vtimer_arm(&t, 600);
+	assert_int_equal(told, 600);
+	assert_int_equal(rig.deadline, 700);
+	rig.now += 200;
+	assert_int_equal(vclock_now(&own), 700);
+	assert_int_equal(vclock_wall(&own), vclock_wall(&rig.clock));
+	vclock_run(&own);
+	assert_string_equal(fired, "b");
+	assert_int_equal(told, VCLOCK_NEVER);
+	vclock_run(&rig.clock);
+	assert_string_equal(fired, "ba");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +247,7 @@ int main(void)
 		cmocka_unit_test_setup(test_rearm_inside, setup),
 		cmocka_unit_test_setup(test_cancel_inside, setup),
 		cmocka_unit_test_setup(test_postpone_inside, setup),
+		cmocka_unit_test_setup(test_follow, setup),
 		cmocka_unit_test_setup(test_conversion, setup),
 		cmocka_unit_test_setup(test_random, setup),
 	};

@@ -1,0 +1,36 @@
+#include "vmm/vcpu_clock.h"
+
+#include "kernel/cpu.h"
+#include "vmm/partition.h"
+
+/* Interrupt context: the vCPU's own thread runs the clock. */
+static void host_timer_fired(struct timer *t)
+{
+	vcpu_request(t->ctx, VCPU_REQ_TIMER);
+}
+
+static void rearm(void *ctx, u64 deadline_ns)
+{
+	struct vcpu *v = ctx;
+
+	if (deadline_ns == VCLOCK_NEVER)
+		timer_cancel(&v->clock_timer);
+	else
+		timer_arm(&v->clock_timer, v->clock.start_ns + deadline_ns);
+}
+
+void vcpu_clock_init(struct vcpu *v)
+{
+	timer_init(&v->clock_timer, host_timer_fired, v);
+	vclock_follow(&v->clock, &v->partition->clock, rearm, v);
+}
+
+void vcpu_clock_moved(struct vcpu *v)
+{
+	timer_arm(&v->clock_timer, v->clock_timer.deadline_ns);
+}
+
+void vcpu_clock_stop(struct vcpu *v)
+{
+	timer_cancel(&v->clock_timer);
+}
