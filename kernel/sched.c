@@ -361,6 +361,9 @@ u64 sched_next_event(struct cpu *cpu)
 	if (!cpu->current || !(READ_ONCE(rq->guest_count) || READ_ONCE(rq->kernel.mask) ||
 			       sched_policy->limits_lone))
 		return TIMER_NEVER; /* no tick for a CPU with one thread, or none */
+	if (READ_ONCE(cpu->need_resched))
+		/* it is over and the switch due, perhaps when preemption is on */
+		return TIMER_NEVER;
 	spin_lock_raw(&rq->lock);
 	at = next_event(cpu);
 	spin_unlock_raw(&rq->lock);

@@ -193,6 +193,26 @@ static int test_preempt_disable(struct selftest *t)
 	return SELFTEST_OK;
 }
 
+/* The slice may end meanwhile: what is due then waits, and does not come again and again. */
+static int test_preempt_disable_long(struct selftest *t)
+{
+	bool ran = false, early;
+	struct thread *equal = thread_create_blocked("equal", set_flag, &ran, PRIO_KERNEL);
+	u64 end = clock_now_ns() + 2 * SCHED_SLICE_NS;
+
+	SELFTEST_EXPECT(t, equal);
+	preempt_disable();
+	thread_start(equal);
+	while (clock_now_ns() < end)
+		x86_pause();
+	early = READ_ONCE(ran);
+	preempt_enable();
+	SELFTEST_EXPECT(t, !early || cpu_count > 1); /* it may run elsewhere */
+	thread_join(equal);
+	SELFTEST_EXPECT(t, ran);
+	return SELFTEST_OK;
+}
+
 /* With interrupts off nobody preempts; the switch comes as soon as they are on again. */
 static int test_wake_irqs_off(struct selftest *t)
 {
@@ -400,6 +420,7 @@ const struct selftest_case selftest_kernel_cases[] = {
 	{ "thread_sleep", test_sleep },
 	{ "thread_priority", test_priority },
 	{ "thread_preempt_disable", test_preempt_disable },
+	{ "thread_preempt_disable_long", test_preempt_disable_long },
 	{ "thread_wake_irqs_off", test_wake_irqs_off },
 	{ "thread_round_robin", test_round_robin },
 	{ "thread_wait_queue", test_wait_queue },
