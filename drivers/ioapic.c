@@ -24,7 +24,8 @@ struct ioapic {
 	u32 gsi_base, pins;
 };
 
-static struct spinlock lock; /* protects the register pairs; taken with interrupts off */
+/* Protects the register pairs; taken with interrupts off. */
+static struct spinlock lock = SPINLOCK_INIT(LOCK_IOAPIC);
 static struct ioapic ioapics[MACHINE_IOAPICS];
 static unsigned ioapic_count;
 

@@ -34,7 +34,8 @@ enum { DLL = 0, DLM = 1 };
 #define INTERRUPT_ROUNDS 256
 
 static bool present;
-static struct spinlock tx_lock; /* protects THR and the pair below; taken with interrupts off */
+/* Protects THR and the pair below; taken with interrupts off. */
+static struct spinlock tx_lock = SPINLOCK_INIT(LOCK_UART);
 static void (*rx_byte)(u8 c);
 static int (*tx_byte)(void);
 

@@ -20,7 +20,8 @@ struct record {
 
 enum log_level log_console_level = LOG_INFO;
 
-static struct spinlock lock; /* protects the ring and its positions; taken with interrupts off */
+/* Protects the ring and its positions; taken with interrupts off. */
+static struct spinlock lock = SPINLOCK_INIT(LOCK_LOG);
 static u8 ring[LOG_RING_SIZE];
 /* Positions count bytes ever written: first <= printed <= end, end - first <= LOG_RING_SIZE. */
 static u64 first, printed, end;

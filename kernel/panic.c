@@ -3,16 +3,16 @@
 #include "drivers/acpi.h"
 #include "drivers/apic.h"
 #include "drivers/uart.h"
+#include "kernel/backtrace.h"
 #include "kernel/cpu.h"
+#include "kernel/lockdep.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
-#include "kernel/symbols.h"
 #include "kernel/terminal.h"
 #include "kernel/thread.h"
 #include "lib/format.h"
+#include "lib/spinlock.h"
 #include "lib/string.h"
-#include "mm/frame.h"
-#include "mm/kspace.h"
 #include "x86/insn.h"
 
 #define BACKTRACE_MAX 24
@@ -48,12 +48,14 @@ void panic_begin(void)
 {
 	x86_cli();
 	claim_panic();
+	lockdep_off();
 	if (__atomic_add_fetch(&depth, 1, __ATOMIC_SEQ_CST) == 1) {
 		if (cpu_count > 1)
 			lapic_nmi_others();
 		uart_stop();
 		terminal_flush_polled();
 		log_set_polled();
+		lockdep_print();
 	} else if (depth > 3) { /* even the message fails */
 		halt_forever();
 	}
@@ -88,40 +90,14 @@ void panic(const char *fmt, ...)
 	panic_end();
 }
 
-/* A return address may be the start of the next function, when the call never returns. */
-static void print_frame(u64 rip, bool is_return_address)
-{
-	u64 offset;
-	const char *name = symbol_lookup(rip - is_return_address, &offset);
-
-	if (name)
-		log_error("  %016lx %s+0x%lx", rip, name, offset + is_return_address);
-	else
-		log_error("  %016lx ?", rip);
-}
-
-/* A frame pointer to follow: in kernel memory, and the chain only goes up within a stack. */
-static bool frame_is_sane(u64 rbp, u64 below)
-{
-	return rbp % sizeof(u64) == 0 && rbp >= DIRECT_MAP && rbp > below &&
-	       (below == 0 || rbp - below < KERNEL_STACK_SIZE) && !kspace_is_guard(rbp) &&
-	       !kspace_is_guard(rbp + sizeof(u64));
-}
-
 void panic_backtrace(u64 rip, u64 rbp)
 {
-	u64 below = 0;
+	u64 callers[BACKTRACE_MAX];
+	unsigned count = backtrace_collect(rbp, callers, BACKTRACE_MAX);
 
 	log_error("call trace:");
 	if (rip)
-		print_frame(rip, false);
-	for (unsigned i = 0; i < BACKTRACE_MAX && frame_is_sane(rbp, below); i++) {
-		const u64 *frame = (const u64 *)rbp; /* saved RBP, return address */
-
-		if (frame[1] == 0)
-			break;
-		print_frame(frame[1], true);
-		below = rbp;
-		rbp = frame[0];
-	}
+		backtrace_log(LOG_ERROR, rip, false);
+	for (unsigned i = 0; i < count; i++)
+		backtrace_log(LOG_ERROR, callers[i], true);
 }

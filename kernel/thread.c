@@ -12,10 +12,11 @@
 
 #define SWITCH_REGISTERS 6 /* what thread_switch.asm pops before it returns */
 
-static struct spinlock all_lock; /* protects the lists and the detached flags; interrupts off */
+/* Protects the lists and the detached flags; interrupts off. */
+static struct spinlock all_lock = SPINLOCK_INIT(LOCK_THREADS);
 static struct list all = LIST_INIT(all);
 static struct list dead = LIST_INIT(dead); /* detached and dead, by run_node */
-static struct waitq exits = { .waiters = LIST_INIT(exits.waiters) };
+static struct waitq exits = WAITQ_INIT(exits);
 
 static void free_thread(struct thread *t)
 {

@@ -6,6 +6,7 @@
  * -mgeneral-regs-only), so FPU state moves only in the hooks of vCPU threads.
  */
 #include "compiler.h"
+#include "kernel/lockdep.h"
 #include "kernel/sched.h"
 #include "lib/list.h"
 #include "lib/spinlock.h"
@@ -46,6 +47,7 @@ struct thread {
 	void (*switch_out)(struct thread *t);
 	void (*switch_in)(struct thread *t);
 	void *hook_ctx;
+	struct held_mutexes mutexes;
 	bool exiting;  /* on its way out; DEAD when it has left its stack */
 	bool detached; /* lock of the list of all threads */
 };
@@ -104,6 +106,10 @@ struct waitq {
 	struct list waiters;
 };
 
+/* clang-format off */
+#define WAITQ_INIT(q) { .lock = SPINLOCK_INIT(LOCK_WAITQ), .waiters = LIST_INIT((q).waiters) }
+/* clang-format on */
+
 void waitq_init(struct waitq *q);
 /* Makes waiting threads ready. Any context. A woken thread of higher priority preempts at once. */
 void waitq_wake_one(struct waitq *q);
@@ -133,6 +139,9 @@ void waitq_finish(struct waitq *q);
 struct mutex {
 	struct waitq waiters;
 	struct thread *owner;
+#ifdef DEBUG
+	enum lock_class class;
+#endif
 };
 
 void mutex_init(struct mutex *m, enum lock_class class);
@@ -144,14 +153,17 @@ static inline void mutex_lock(struct mutex *m)
 {
 	struct thread *nobody = NULL;
 
+	lockdep_mutex_lock(m);
 	if (!__atomic_compare_exchange_n(&m->owner, &nobody, thread_current(), false,
 					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		mutex_lock_wait(m);
+	lockdep_mutex_locked(m);
 }
 
 /* By the owner. The store orders before the look: a waiter queues itself, then tries once more. */
 static inline void mutex_unlock(struct mutex *m)
 {
+	lockdep_mutex_unlock(m);
 	__atomic_store_n(&m->owner, NULL, __ATOMIC_SEQ_CST);
 	if (!list_empty(&m->waiters.waiters))
 		mutex_wake(m);

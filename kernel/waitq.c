@@ -49,8 +49,11 @@ void waitq_wake_all(struct waitq *q)
  */
 void waitq_prepare(struct waitq *q)
 {
-	u64 flags = spin_lock_irq(&q->lock);
 	struct thread *t = thread_current();
+	u64 flags;
+
+	lockdep_sleep();
+	flags = spin_lock_irq(&q->lock);
 
 	ASSERT(!this_cpu()->in_interrupt && this_cpu()->preempt_count == 0);
 	list_push_back(&q->waiters, &t->wait_node);
@@ -84,7 +87,11 @@ void waitq_finish(struct waitq *q)
 
 void mutex_init(struct mutex *m, enum lock_class class)
 {
-	(void)class; /* of interest to the order check alone */
+#ifdef DEBUG
+	m->class = class;
+#else
+	(void)class;
+#endif
 	waitq_init(&m->waiters);
 	m->owner = NULL;
 }

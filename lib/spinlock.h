@@ -11,30 +11,64 @@
 struct spinlock {
 	u32 next;  /* the next ticket to hand out */
 	u32 owner; /* the ticket that holds the lock */
+#ifdef DEBUG
+	enum lock_class class;
+#endif
 };
 
+/* For static locks. */
 /* clang-format off */
+#ifdef DEBUG
+#define SPINLOCK_INIT(class) { 0, 0, class }
+#else
 #define SPINLOCK_INIT(class) { 0, 0 }
+#endif
 /* clang-format on */
 
 static inline void spin_init(struct spinlock *lock, enum lock_class class)
 {
+	*lock = (struct spinlock)SPINLOCK_INIT(class);
 	(void)class; /* of interest to the order check alone */
-	lock->next = lock->owner = 0;
 }
 
+static inline u32 spin_ticket(struct spinlock *lock)
+{
+	return __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+}
+
+static inline bool spin_has_turn(const struct spinlock *lock, u32 ticket)
+{
+	return __atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) == ticket;
+}
+
+static inline void spin_release(struct spinlock *lock)
+{
+	__atomic_store_n(&lock->owner, lock->owner + 1, __ATOMIC_RELEASE);
+}
+
+#ifdef DEBUG
+/* kernel/lockdep.c: the same, with the checks of kernel/lockdep.h. */
+void spin_lock_raw(struct spinlock *lock);
+void spin_unlock_raw(struct spinlock *lock);
+void lockdep_print(void);
+#else
 static inline void spin_lock_raw(struct spinlock *lock)
 {
-	u32 ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+	u32 ticket = spin_ticket(lock);
 
-	while (__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket)
+	while (!spin_has_turn(lock, ticket))
 		__builtin_ia32_pause();
 }
 
 static inline void spin_unlock_raw(struct spinlock *lock)
 {
-	__atomic_store_n(&lock->owner, lock->owner + 1, __ATOMIC_RELEASE);
+	spin_release(lock);
 }
+
+static inline void lockdep_print(void)
+{
+}
+#endif
 
 static inline bool spin_is_locked(const struct spinlock *lock)
 {
@@ -57,8 +91,10 @@ static inline void spin_unlock_irq(struct spinlock *lock, u64 flags)
 {
 	spin_unlock_raw(lock);
 #if !__STDC_HOSTED__
-	if (flags & BIT(9)) /* RFLAGS.IF was set before */
+	if (flags & BIT(9)) { /* RFLAGS.IF was set before */
 		__asm__ volatile("sti" : : : "memory");
+		lockdep_print();
+	}
 #else
 	(void)flags;
 #endif

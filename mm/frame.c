@@ -151,6 +151,7 @@ void frame_init(const struct machine *m)
 	hpa_t table;
 
 	memset(&fa, 0, sizeof(fa));
+	spin_init(&fa.lock, LOCK_FRAMES);
 	fa.machine = m;
 	for (unsigned i = 0; i <= FRAME_ORDER_MAX; i++)
 		list_init(&fa.free[i]);

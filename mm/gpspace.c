@@ -6,6 +6,7 @@
 int gpspace_init(struct gpspace *gs, const struct pt_format *format, owner_t owner)
 {
 	*gs = (struct gpspace){ .owner = owner };
+	spin_init(&gs->lock, LOCK_GPSPACE);
 	return pt_init(&gs->pt, format, owner);
 }
 

@@ -44,7 +44,7 @@ static struct {
 	struct list partial[CLASSES];
 	bool ready;
 	u64 used; /* bytes */
-} heap;
+} heap = { .lock = SPINLOCK_INIT(LOCK_HEAP) };
 
 static void heap_prepare(void)
 {

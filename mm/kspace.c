@@ -28,7 +28,7 @@ static struct {
 	u64 stack_slots;	 /* how many were ever used */
 	struct list free_stacks; /* nodes lie at the low end of the stacks */
 	u64 image_guard;	 /* the last page given to kspace_guard_page, 0: none */
-} ks;
+} ks = { .lock = SPINLOCK_INIT(LOCK_KSPACE) };
 
 static void map_or_panic(u64 va, hpa_t pa, u64 size, unsigned prot)
 {

@@ -22,7 +22,7 @@ fetch-guests: setup
 
 # Nothing is compiled before the compiler is installed.
 kernel guests: | setup
-$(OBJS) $(BUILD)/gen/asm_offsets.inc: | setup
+$(OBJS) $(GEN)/asm_offsets.inc: | setup
 
 # Always made anew (it takes a fifth of a second): what it holds may have changed in ways that make
 # cannot see, such as another manifest or other options.
@@ -42,8 +42,9 @@ debug: kernel guests $(DEFAULT_GUESTS)
 	@$(RUN) --append='$(OPTIONS)' --debug
 
 # TESTS holds arguments for pytest: make test TESTS="-k linux --engine qemu-svm"
-test: kernel guests fetch-guests
-	@BUILD='$(BUILD)' MAKE='$(MAKE)' tools/test $(TESTS)
+# With DEBUG=1 every case runs the kernel that checks its locks.
+test: kernel kernel-debug guests fetch-guests
+	@BUILD='$(BUILD)' KERNEL='$(KERNEL)' MAKE='$(MAKE)' tools/test $(TESTS)
 
 bench: kernel guests fetch-guests
 	@tests/bench/run

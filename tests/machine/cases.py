@@ -39,6 +39,19 @@ CASES = [
     Case('small-machine', '[hello64]\nkernel = guests/hello64.elf\nmemory = 16M\n',
          [Expect('verdict: PASS')], memory='64M'),
 
+    # --- with every lock checked: any report fails them ---
+
+    Case('debug-selftest', '', [Ktap()], options='selftest poweroff=idle', lenient=True,
+         debug=True, engines=('qemu-svm', 'bochs-vmx'), cost=60),
+    Case('debug-linux', f'[linux]{LINUX}memory = 256M\n', [
+        Expect('partita-init: up'), Expect('/ # '),
+        Send(MONITOR), Expect(PROMPT), Monitor('stats linux'), Monitor('regs linux', '(?i)rip'),
+        Send('console linux\r'), Expect('/ # '),
+        Send('reboot -f\r'), Expect('^partita: linux restarted'),
+        Expect('partita-init: up'), Expect('/ # '),
+        Send('poweroff -f\r'), Expect('^partita: linux stopped: shutdown'),
+    ], debug=True, engines=('qemu-svm',), cost=100),
+
     # --- each small guest ---
 
     guest('hello16.bin'),

@@ -16,6 +16,8 @@ from pexpect.exceptions import EOF, TIMEOUT
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get('BUILD', 'build'))
+KERNEL = os.path.join(ROOT, os.environ.get('KERNEL', 'build/partita.elf'))
+DEBUG_KERNEL = os.path.join(BUILD, 'partita-debug.elf')     # checks its locks
 LOGS = os.path.join(BUILD, 'test-logs')
 
 sys.dont_write_bytecode = True      # no __pycache__ in tools/
@@ -35,6 +37,9 @@ LIMIT = {'qemu-svm': 120, 'bochs-vmx': 300, 'bochs-svm': 300}
 # None of this may ever appear, whatever a case waits for.
 NEVER = re.compile(r'^(?:[\w-]+: )?not ok \d|verdict: FAIL|^partita: panic|'
                    r'^partita: GRUB could not|Kernel panic - not syncing', re.MULTILINE)
+
+# Neither may this, but a case goes on until its end: the lines that follow say what was wrong.
+LOCKDEP = re.compile(r'^partita: lockdep: .*', re.MULTILINE)
 
 # What terminals are told beside text.  A return to the start of the line, cleared or not, is how
 # the kernel makes room for a line of somebody else: for a reader, a new line.
@@ -78,6 +83,7 @@ class Case:
     memory: str = '1G'
     cpus: int = 1
     uefi: bool = False
+    debug: bool = False             # with the kernel of make DEBUG=1
     lenient: bool = False           # the manifest is meant to be bad
     files: dict = field(default_factory=dict)   # name: function that makes its bytes
     fail: tuple = ()                # words of NEVER that this case is about
@@ -262,6 +268,9 @@ class Session:
             raise Failed(f'waited {self.limit} s for the machine to power off') from None
         if self.machine.exit_code != 0:
             raise Failed(f'{self.ending()}, not by a power-off')
+        bad = LOCKDEP.search(self.log.text())
+        if bad:
+            raise Failed(f'"{bad[0]}" is in the log')
         bad = NEVER.search(self.log.text())
         if bad and not any(word in bad[0] for word in self.case.fail):
             raise Failed(f'"{bad[0]}" is in the log')
@@ -278,7 +287,7 @@ def build_iso(case, folder):
     with open(manifest, 'w', encoding='utf-8') as file:
         file.write(case.manifest)
     out = os.path.join(folder, 'test.iso')
-    errors = iso.build(manifest, out, os.path.join(BUILD, 'partita.elf'),
+    errors = iso.build(manifest, out, DEBUG_KERNEL if case.debug else KERNEL,
                        case.options, case.lenient)
     if errors:
         raise Failed('\n'.join(f'manifest:{line}: {reason}' for line, reason in errors))

@@ -5,6 +5,7 @@ ifndef DSDT_MK
 DSDT_MK := 1
 
 BUILD ?= build
+OBJ ?= $(BUILD)/obj
 DSDT_HEADER := $(BUILD)/gen/dsdt.h
 
 $(DSDT_HEADER): vmm/load/dsdt.asl
@@ -18,7 +19,7 @@ $(DSDT_HEADER): vmm/load/dsdt.asl
 	else cat $$tmp/log; status=1; fi; \
 	rm -rf $$tmp; exit $$status
 
-$(BUILD)/obj/vmm/load/vacpi.o $(BUILD)/unit/obj/vmm/load/vacpi.o: $(DSDT_HEADER)
+$(OBJ)/vmm/load/vacpi.o $(BUILD)/unit/obj/vmm/load/vacpi.o: $(DSDT_HEADER)
 $(BUILD)/unit/obj/vmm/load/vacpi.o $(BUILD)/unit/obj/tests/unit/test_vacpi.o: \
 	UNIT_INCLUDES += -iquote $(BUILD)/gen
 
