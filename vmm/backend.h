@@ -27,7 +27,8 @@ struct vcpu_backend {
 
 	int (*partition_init)(struct partition *p);
 	void (*partition_free)(struct partition *p);
-	int (*vcpu_init)(struct vcpu *v); /* allocates; architectural reset state (SDM 3A 9.1.1) */
+	/* Allocates, and sets the controls. The registers are for vcpu_reset_registers(). */
+	int (*vcpu_init)(struct vcpu *v);
 	void (*vcpu_free)(struct vcpu *v);
 
 	/*
@@ -64,6 +65,8 @@ struct vcpu_backend {
 	void (*inject)(struct vcpu *v, const struct event *e); /* at the next entry; at most one */
 	/* EVENT_INTR or EVENT_NMI */
 	void (*want_window)(struct vcpu *v, enum event_kind kind, bool on);
+	/* Nothing is to be delivered, no window is wanted, nothing is blocked: for INIT. */
+	void (*discard_events)(struct vcpu *v);
 
 	void (*trap_msr)(struct vcpu *v, u32 msr, enum msr_trap trap);
 	void (*trap_exception)(struct vcpu *v, u32 mask); /* bit n: vector n exits */

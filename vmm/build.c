@@ -9,6 +9,7 @@
 #include "vmm/load/load.h"
 #include "vmm/load/vacpi.h"
 #include "vmm/partition.h"
+#include "x86/insn.h"
 
 static u64 host_now(void *ctx)
 {
@@ -177,6 +178,15 @@ static int build_request(struct partition *p, struct build_files *f)
 	return r;
 }
 
+/* One moment for all vCPUs: their TSCs are in step. */
+static void build_start_tsc(struct partition *p)
+{
+	p->start_tsc = x86_rdtsc();
+	p->start_ns = vclock_now(&p->clock);
+	for (unsigned i = 0; i < p->vcpu_count; i++)
+		vcpu_start_tsc(p->vcpu[i], p->start_tsc);
+}
+
 static int build_load(struct partition *p, struct build_files *f)
 {
 	int r = build_request(p, f);
@@ -195,6 +205,7 @@ static int build_load(struct partition *p, struct build_files *f)
 		return r;
 	}
 	vcpu_enter_at(p->vcpu[0], &f->entry);
+	build_start_tsc(p);
 	return 0;
 }
 

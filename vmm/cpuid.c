@@ -75,7 +75,13 @@ struct cpuid_cache {
 
 #define F6A_ARAT BIT(2) /* our APIC timer never stops */
 
+/* Leaf 4, EAX. */
+#define F4A_LEVEL(eax) ((eax) >> 5 & 7)
+#define F4A_SHARING_SHIFT 14 /* how many APIC IDs share the cache, less 1 */
+#define F4A_CORES_SHIFT 26   /* how many the package has, less 1 */
+
 /* Leaf 80000001. */
+#define FE1C_CMP_LEGACY BIT(1) /* HTT means cores, not threads */
 #define FE1C_PASS                                                                         \
 	(BIT(0) /* LAHF */ | BIT(4) /* CR8 */ | BIT(5) /* LZCNT */ | BIT(6) /* SSE4A */ | \
 	 BIT(7) /* MISALIGNSSE */ | BIT(8) /* PREFETCHW */)
@@ -88,6 +94,7 @@ struct cpuid_cache {
 	((F1D_PASS & ~F1D_CLFLUSH) | FE1D_SYSCALL | FE1D_NX | BIT(22) /* MMXEXT */ | FE1D_FFXSR | \
 	 BIT(26) /* 1 GiB pages */ | FE1D_RDTSCP | FE1D_LM)
 #define FE7D_INVARIANT_TSC BIT(8)
+#define FE8C_ID_SIZE_SHIFT 12 /* bits of the APIC ID that number the cores of a package */
 
 #define XSAVE_HEADER_END 576u /* legacy area and header, SDM 1 13.4 */
 
@@ -95,6 +102,18 @@ struct cpuid_cache {
 #define KVM_FEATURE_NOP_IO_DELAY BIT(1)
 #define KVM_FEATURE_CLOCKSOURCE2 BIT(3)
 #define KVM_FEATURE_CLOCK_STABLE BIT(24)
+
+/*
+ * The guest's processors are the cores of one package: how many low bits of the APIC ID that takes.
+ */
+static u32 core_bits(const struct vcpu *v)
+{
+	u32 bits = 0;
+
+	while (BIT(bits) < v->partition->config.vcpus)
+		bits++;
+	return bits;
+}
 
 static struct cpuid_regs leaf_1(const struct vcpu *v)
 {
@@ -133,10 +152,10 @@ static void build_basic(struct vcpu *v, struct cpuid_cache *c)
 	c->basic[7] = leaf_7();
 }
 
-/* Leaf 4: caches, with the core counts of the partition instead of the host's. */
+/* Leaf 4: the host's caches; the third level is the package's, the others are each core's. */
 static void build_caches(struct vcpu *v, struct cpuid_cache *c)
 {
-	u32 n = v->partition->config.vcpus;
+	u32 ids = BIT(core_bits(v));
 
 	if (!cpu_features.intel_like || c->basic_max < 4)
 		return;
@@ -145,7 +164,9 @@ static void build_caches(struct vcpu *v, struct cpuid_cache *c)
 
 		if ((r.eax & 0x1f) == 0)
 			break;
-		r.eax = (r.eax & MASK(13, 0)) | (n - 1) << 26;
+		r.eax = (r.eax & MASK(13, 0)) | (ids - 1) << F4A_CORES_SHIFT;
+		if (F4A_LEVEL(r.eax) >= 3)
+			r.eax |= (ids - 1) << F4A_SHARING_SHIFT;
 		c->cache[i] = r;
 	}
 }
@@ -171,7 +192,7 @@ static void build_xstate(struct cpuid_cache *c)
 
 static void build_extended(struct vcpu *v, struct cpuid_cache *c)
 {
-	u32 host_max = x86_cpuid(EXTENDED_BASE, 0).eax;
+	u32 host_max = x86_cpuid(EXTENDED_BASE, 0).eax, n = v->partition->config.vcpus;
 	struct cpuid_regs *e = c->extended;
 
 	c->extended_max = MIN(host_max, EXTENDED_BASE + EXTENDED_LEAVES - 1);
@@ -180,9 +201,13 @@ static void build_extended(struct vcpu *v, struct cpuid_cache *c)
 	e[0].eax = c->extended_max;
 	e[1].ecx &= FE1C_PASS;
 	e[1].edx &= FE1D_PASS;
-	e[7] = (struct cpuid_regs){ .edx = e[7].edx & FE7D_INVARIANT_TSC };
-	e[8] =
-	    (struct cpuid_regs){ .eax = e[8].eax & 0xffff, .ecx = v->partition->config.vcpus - 1 };
+	/* The kernel keeps all time by the TSC: the guest's clock would not be any better. */
+	e[7] = (struct cpuid_regs){ .edx = FE7D_INVARIANT_TSC };
+	e[8] = (struct cpuid_regs){ .eax = e[8].eax & 0xffff };
+	if (cpu_features.amd_like) {
+		e[1].ecx |= n > 1 ? FE1C_CMP_LEGACY : 0;
+		e[8].ecx = (n - 1) | core_bits(v) << FE8C_ID_SIZE_SHIFT;
+	}
 }
 
 static void build_masks(struct cpuid_cache *c)
@@ -226,16 +251,13 @@ void cpuid_free(struct vcpu *v)
 static struct cpuid_regs leaf_topology(const struct vcpu *v, u32 subleaf)
 {
 	struct cpuid_regs r = { .ecx = subleaf & 0xff, .edx = v->id };
-	u32 n = v->partition->config.vcpus, bits = 0;
 
-	while (BIT(bits) < n)
-		bits++;
 	if (subleaf == 0) {
 		r.ebx = 1;
 		r.ecx |= 1 << 8; /* level type: SMT */
 	} else if (subleaf == 1) {
-		r.eax = bits;
-		r.ebx = n;
+		r.eax = core_bits(v);
+		r.ebx = v->partition->config.vcpus;
 		r.ecx |= 2 << 8; /* level type: core */
 	}
 	return r;
@@ -361,6 +383,11 @@ u64 cpuid_efer_mask(const struct vcpu *v)
 unsigned cpuid_phys_bits(const struct vcpu *v)
 {
 	return v->cpuid->extended[8].eax & 0xff;
+}
+
+u32 cpuid_signature(const struct vcpu *v)
+{
+	return v->cpuid->basic[1].eax;
 }
 
 bool cpuid_has_rdtscp(const struct vcpu *v)

@@ -28,4 +28,6 @@ u64 cpuid_unknown(const struct vcpu *v, u32 *last);
 u64 cpuid_cr4_mask(const struct vcpu *v);
 u64 cpuid_efer_mask(const struct vcpu *v);
 unsigned cpuid_phys_bits(const struct vcpu *v);
+/* What a processor that was reset has in EDX: family, model, stepping. */
+u32 cpuid_signature(const struct vcpu *v);
 bool cpuid_has_rdtscp(const struct vcpu *v);

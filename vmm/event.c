@@ -100,6 +100,12 @@ void event_raise_nmi(struct vcpu *v)
 	vcpu_request(v, VCPU_REQ_EVENT);
 }
 
+void event_discard(struct vcpu *v)
+{
+	v->events = (struct vevents){ 0 };
+	backend->discard_events(v);
+}
+
 static bool event_extint_pending(struct vcpu *v)
 {
 	return v->lapic.state.extint && vlapic_accepts_extint(&v->lapic);

@@ -26,6 +26,8 @@ void event_raise_ud(struct vcpu *v);
 void event_raise_gp(struct vcpu *v, u32 error);
 void event_raise_pf(struct vcpu *v, gva_t address, u32 error); /* also sets CR2 */
 void event_raise_nmi(struct vcpu *v);			       /* any context, with a kick */
+/* Forgets all that waits or is blocked: INIT. */
+void event_discard(struct vcpu *v);
 /* Gives the back end at most one event and asks for the windows that the rest need. */
 void event_prepare(struct vcpu *v);
 /* True when a halted vCPU must go on: NMI, or an interrupt that IF lets through. */

@@ -3,7 +3,6 @@
 #include "error.h"
 #include "kernel/machine.h"
 #include "vmm/partition.h"
-#include "vmm/tsc.h"
 
 struct wall_clock_page {
 	u32 version, sec, nsec;
@@ -54,19 +53,37 @@ static void scale_for_khz(u64 khz, u32 *mul, s8 *shift)
 	*mul = (u32)((numerator << 32) / khz);
 }
 
+/* While the version is odd the page is being written. */
+static int write_system_page(struct vcpu *v, gpa_t gpa, struct system_time_page *page)
+{
+	struct gpspace *space = &v->partition->space;
+
+	page->version = v->kvm_version + 1;
+	if (gmem_write(space, gpa, page, sizeof(*page)))
+		return -EINVAL;
+	v->kvm_version += 2;
+	return gmem_write(space, gpa, &v->kvm_version, sizeof(v->kvm_version)) ? -EINVAL : 0;
+}
+
+/*
+ * Every page of a partition tells the same pair of a TSC and a time, that of the start, whenever it
+ * is written: so what two vCPUs compute at one moment is the same to the nanosecond, as
+ * CLOCK_TSC_STABLE promises.
+ */
 int kvmclock_write_system(struct vcpu *v, u64 value)
 {
-	struct system_time_page page = { .version = 2, .flags = CLOCK_TSC_STABLE };
+	const struct partition *p = v->partition;
+	struct system_time_page page = {
+		.tsc_timestamp = p->start_tsc + v->tsc_offset,
+		.system_time = p->start_ns,
+		.flags = CLOCK_TSC_STABLE,
+	};
 
 	v->kvm_system_time = value;
 	if (!(value & SYSTEM_TIME_ENABLE))
 		return 0;
-	page.tsc_timestamp = tsc_guest(v);
-	page.system_time = vclock_now(&v->partition->clock);
 	scale_for_khz(machine.tsc_khz, &page.tsc_to_system_mul, &page.tsc_shift);
-	return gmem_write(&v->partition->space, value & ~SYSTEM_TIME_ENABLE, &page, sizeof(page))
-		   ? -EINVAL
-		   : 0;
+	return write_system_page(v, value & ~SYSTEM_TIME_ENABLE, &page);
 }
 
 int kvmclock_tsc_moved(struct vcpu *v)

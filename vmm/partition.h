@@ -48,6 +48,8 @@ struct partition {
 	struct board board;	  /* the emulated PC */
 	struct vclock clock;
 	struct timer clock_timer; /* the host timer behind the clock */
+	/* The host's TSC and the clock's time when the guests' TSCs were 0. */
+	u64 start_tsc, start_ns;
 	unsigned vcpu_count;
 	struct vcpu *vcpu[VCPUS_MAX];
 	void *vendor; /* permission maps */

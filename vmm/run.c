@@ -13,46 +13,94 @@
 #include "vmm/partition.h"
 #include "x86/insn.h"
 
+/* The protocol stands beside the fields, in vcpu.h. Each request was a full barrier. */
 void vcpu_kick(struct vcpu *v)
 {
-	struct cpu *home = v->thread->home;
+	struct cpu *cpu = READ_ONCE(v->in_guest);
 
-	waitq_wake_all(&v->wait);
-	/* On this CPU the vCPU is not in the guest right now, and looks before it enters again. */
-	if (READ_ONCE(v->in_guest) && home != this_cpu())
-		lapic_send_ipi(home->apic_id, VECTOR_RESCHED);
+	if (cpu)
+		lapic_send_ipi(cpu->apic_id, VECTOR_RESCHED);
+	else if (!list_empty(&v->wait.waiters))
+		waitq_wake_all(&v->wait);
 }
 
 void vcpu_request(struct vcpu *v, u32 bits)
 {
 	__atomic_or_fetch(&v->requests, bits, __ATOMIC_SEQ_CST);
-	/*
-	 * The vCPU's own code looks at the bits before it enters or sleeps. An interrupt handler in
-	 * it may come after that look: when the thread has queued itself to sleep it must be woken.
-	 */
-	if (v->thread && (v->thread != thread_current() || this_cpu()->in_interrupt))
-		vcpu_kick(v);
+	vcpu_kick(v);
+}
+
+void vcpu_request_init(struct vcpu *v)
+{
+	u32 old = READ_ONCE(v->requests), new;
+
+	do {
+		new = (old & ~(VCPU_REQ_SIPI | VCPU_REQ_VECTOR)) | VCPU_REQ_INIT;
+	} while (!__atomic_compare_exchange_n(&v->requests, &old, new, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+	vcpu_kick(v);
+}
+
+void vcpu_request_sipi(struct vcpu *v, u8 vector)
+{
+	u32 old = READ_ONCE(v->requests), new;
+
+	do {
+		if (old & VCPU_REQ_SIPI)
+			return; /* the first one counts: behind it nobody waits for another */
+		new = old | VCPU_REQ_SIPI | (u32)vector << VCPU_REQ_VECTOR_SHIFT;
+	} while (!__atomic_compare_exchange_n(&v->requests, &old, new, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+	vcpu_kick(v);
+}
+
+static void vcpu_serve_devices(struct vcpu *v, u32 requests)
+{
+	struct partition *p = v->partition;
+
+	mutex_lock(&p->device_lock);
+	if (requests & VCPU_REQ_CLOCK)
+		vclock_run(&p->clock);
+	if (requests & VCPU_REQ_CONSOLE)
+		vuart_rx_ready(&p->board.com1);
+	mutex_unlock(&p->device_lock);
+}
+
+/*
+ * INIT, in whatever state: SDM 3A 9.1 and table 9-1. An NMI that comes from now on is blocked, and
+ * taken behind the SIPI.
+ */
+static void vcpu_take_init(struct vcpu *v)
+{
+	vlapic_init_ipi(&v->lapic);
+	event_discard(v);
+	vcpu_reset_registers(v, VCPU_INIT);
+	WRITE_ONCE(v->state, VCPU_WAIT_SIPI);
+}
+
+static void vcpu_take_sipi(struct vcpu *v, u8 vector)
+{
+	if (v->state != VCPU_WAIT_SIPI)
+		return;
+	vcpu_start_at_vector(v, vector);
+	WRITE_ONCE(v->state, VCPU_RUNNING);
 }
 
 /* Does what others asked for. False: leave the loop. */
 static bool vcpu_serve_requests(struct vcpu *v)
 {
-	u32 requests = __atomic_load_n(&v->requests, __ATOMIC_ACQUIRE);
-	struct partition *p = v->partition;
+	u32 requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
 
 	if (requests & VCPU_REQ_STOP)
 		return false;
-	__atomic_and_fetch(&v->requests, ~requests, __ATOMIC_SEQ_CST);
 	if (requests & VCPU_REQ_TIMER)
 		vclock_run(&v->clock);
-	if (requests & (VCPU_REQ_CLOCK | VCPU_REQ_CONSOLE)) {
-		mutex_lock(&p->device_lock);
-		if (requests & VCPU_REQ_CLOCK)
-			vclock_run(&p->clock);
-		if (requests & VCPU_REQ_CONSOLE)
-			vuart_rx_ready(&p->board.com1);
-		mutex_unlock(&p->device_lock);
-	}
+	if (requests & (VCPU_REQ_CLOCK | VCPU_REQ_CONSOLE))
+		vcpu_serve_devices(v, requests);
+	if (requests & VCPU_REQ_INIT)
+		vcpu_take_init(v);
+	if (requests & VCPU_REQ_SIPI)
+		vcpu_take_sipi(v, (u8)(requests >> VCPU_REQ_VECTOR_SHIFT));
 	return true;
 }
 
@@ -70,20 +118,33 @@ static bool vcpu_advance(struct vcpu *v, struct vm_exit *exit)
 	return true;
 }
 
-/*
- * HLT: the thread sleeps; a request that turns out to be no event for the guest puts it back to
- * sleep.
- */
-static bool vcpu_halt(struct vcpu *v)
+static bool vcpu_has_reason(struct vcpu *v)
 {
-	v->state = VCPU_HALTED;
-	while (!event_wakes(v)) {
-		wait_event(&v->wait, READ_ONCE(v->requests) || event_wakes(v));
+	/* Between the queueing of the thread and this look; see vcpu.h. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return READ_ONCE(v->requests) || (v->state == VCPU_HALTED && event_wakes(v));
+}
+
+/*
+ * While the vCPU is halted or waits for its SIPI the thread sleeps; a request that turns out to be
+ * no event for the guest puts it back to sleep. False: leave the loop.
+ */
+static bool vcpu_rest(struct vcpu *v)
+{
+	while (v->state != VCPU_RUNNING) {
+		wait_event(&v->wait, vcpu_has_reason(v));
 		if (!vcpu_serve_requests(v))
 			return false;
+		if (v->state == VCPU_HALTED && event_wakes(v))
+			WRITE_ONCE(v->state, VCPU_RUNNING);
 	}
-	v->state = VCPU_RUNNING;
 	return true;
+}
+
+static bool vcpu_halt(struct vcpu *v)
+{
+	WRITE_ONCE(v->state, VCPU_HALTED);
+	return vcpu_rest(v);
 }
 
 static bool vcpu_handle_exit(struct vcpu *v)
@@ -111,7 +172,9 @@ static bool vcpu_enter(struct vcpu *v)
 	int r;
 
 	x86_cli();
+	__atomic_store_n(&v->in_guest, this_cpu(), __ATOMIC_SEQ_CST);
 	if (unlikely(READ_ONCE(v->requests) || this_cpu()->need_resched)) {
+		WRITE_ONCE(v->in_guest, NULL);
 		x86_sti();
 		if (this_cpu()->need_resched)
 			sched_preempt();
@@ -119,12 +182,11 @@ static bool vcpu_enter(struct vcpu *v)
 		v->exit.in_flight.kind = EVENT_NONE;
 		return true;
 	}
-	v->in_guest = true;
 	do {
 		r = backend->run(v, &v->exit);
 		v->events.injected = false;
 	} while (r == 0 && first_tier(v, &v->exit));
-	v->in_guest = false;
+	WRITE_ONCE(v->in_guest, NULL);
 	x86_sti();
 	if (unlikely(r)) {
 		partition_error(v, "%s refused to enter the guest", backend->name);
@@ -136,7 +198,7 @@ static bool vcpu_enter(struct vcpu *v)
 static void vcpu_loop(struct vcpu *v)
 {
 	do {
-		if (unlikely(READ_ONCE(v->requests)) && !vcpu_serve_requests(v))
+		if (unlikely(READ_ONCE(v->requests)) && !(vcpu_serve_requests(v) && vcpu_rest(v)))
 			return;
 		event_prepare(v);
 	} while (vcpu_enter(v) && vcpu_handle_exit(v));
@@ -146,8 +208,8 @@ void vcpu_thread(void *arg)
 {
 	struct vcpu *v = arg;
 
-	if (v->state == VCPU_RUNNING)
+	if (vcpu_rest(v))
 		vcpu_loop(v);
-	v->state = VCPU_DONE;
+	WRITE_ONCE(v->state, VCPU_DONE);
 	partition_vcpu_ended(v->partition);
 }

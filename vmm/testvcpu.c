@@ -39,6 +39,7 @@ static void test_start_at_code(struct vcpu *v)
 	u64 flags = vcpu_inspect_begin(v);
 	struct segment cs;
 
+	vcpu_reset_registers(v, VCPU_POWER_UP);
 	backend->get_seg(v, SEG_CS, &cs);
 	cs.base = 0;
 	cs.selector = 0;

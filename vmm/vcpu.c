@@ -26,8 +26,8 @@ static void hook_nmi(void *ctx)
 }
 
 /*
- * INIT restarts the machine of the boot processor; the others wait for their SIPI, and go on
- * waiting.
+ * The boot processor goes to the reset vector (SDM 3A 8.4.2), where this machine has no firmware:
+ * what firmware would do then is to start the machine again.
  */
 static void hook_init(void *ctx)
 {
@@ -35,12 +35,13 @@ static void hook_init(void *ctx)
 
 	if (v->id == 0)
 		partition_request_stop(v->partition, STOP_RESET, "%s", "");
+	else
+		vcpu_request_init(v);
 }
 
 static void hook_startup(void *ctx, u8 vector)
 {
-	(void)ctx;
-	(void)vector; /* ignored by a processor that does not wait for it: SDM 3A 8.4.3 */
+	vcpu_request_sipi(ctx, vector);
 }
 
 static void hook_eoi(void *ctx, u8 vector)
@@ -100,6 +101,15 @@ static void vcpu_init_lapic(struct vcpu *v)
 		vlapic_virtual_wire(&v->lapic);
 }
 
+static void vcpu_power_up(struct vcpu *v)
+{
+	u64 flags = vcpu_inspect_begin(v);
+
+	vcpu_reset_registers(v, VCPU_POWER_UP);
+	vcpu_inspect_end(v, flags);
+	msr_reset(v);
+}
+
 static int vcpu_init(struct vcpu *v)
 {
 	static const struct sched_params params = { .priority = GUEST_PRIORITY_DEFAULT,
@@ -116,7 +126,7 @@ static int vcpu_init(struct vcpu *v)
 		return r;
 	vcpu_clock_init(v);
 	vcpu_init_lapic(v);
-	msr_reset(v);
+	vcpu_power_up(v);
 	snprintf(name, sizeof(name), "%s.%u", v->partition->config.name, v->id);
 	v->thread = thread_create_guest(name, vcpu_thread, v, &params);
 	if (!v->thread)
@@ -195,6 +205,13 @@ void vcpu_enter_at(struct vcpu *v, const struct load_entry *e)
 	backend->set_reg(v, REG_RSP, e->rsp);
 	backend->set_reg(v, REG_RIP, e->rip);
 	backend->set_reg(v, REG_RFLAGS, e->rflags | RFLAGS_FIXED);
-	tsc_set_offset(v, -x86_rdtsc());
+	vcpu_inspect_end(v, flags);
+}
+
+void vcpu_start_tsc(struct vcpu *v, u64 start_tsc)
+{
+	u64 flags = vcpu_inspect_begin(v);
+
+	tsc_set_offset(v, -start_tsc);
 	vcpu_inspect_end(v, flags);
 }

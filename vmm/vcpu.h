@@ -17,7 +17,11 @@ struct partition;
 #define VCPU_REQ_CLOCK BIT(1)	/* a deadline of the partition's clock has passed */
 #define VCPU_REQ_CONSOLE BIT(2) /* bytes wait in the console's input */
 #define VCPU_REQ_EVENT BIT(3)	/* look for interrupts again */
-#define VCPU_REQ_TIMER BIT(6)	/* a deadline of its own clock has passed */
+#define VCPU_REQ_INIT BIT(4)
+#define VCPU_REQ_SIPI BIT(5)
+#define VCPU_REQ_TIMER BIT(6)	 /* a deadline of its own clock has passed */
+#define VCPU_REQ_VECTOR_SHIFT 24 /* bits 31:24 with VCPU_REQ_SIPI: its vector */
+#define VCPU_REQ_VECTOR (0xffu << VCPU_REQ_VECTOR_SHIFT)
 
 enum vcpu_state { VCPU_OFF, VCPU_WAIT_SIPI, VCPU_RUNNING, VCPU_HALTED, VCPU_DONE };
 
@@ -35,10 +39,26 @@ struct vcpu {
 	unsigned id; /* 0 .. vcpus-1; also its APIC id */
 	struct thread *thread;
 
-	u32 requests;		/* atomic; VCPU_REQ_* */
-	volatile bool in_guest; /* between the last look at requests and the exit */
-	enum vcpu_state state;
-	struct waitq wait; /* the thread sleeps here while halted */
+	/*
+	 * How a request reaches the vCPU wherever it is. Its thread and who asks each do two steps,
+	 * with a full barrier between them (the second is a look at what the other one writes
+	 * first):
+	 *
+	 *	to enter the guest:	in_guest = this CPU;	look at requests
+	 *	to sleep:		queue itself in wait;	look at requests
+	 *	to ask:			set a bit of requests;	look at in_guest and wait
+	 *
+	 * Of two such sequences at least one sees the other's first step. So either the thread sees
+	 * the request, and serves it instead of entering or sleeping, or who asks sees the thread:
+	 * in the guest, and sends an interrupt to that CPU, which ends the guest's run; or in the
+	 * queue, and wakes it. What else a requester has written before, such as IRR, is seen with
+	 * the bit. in_guest names the CPU, so that it does not matter where the thread is by then:
+	 * if it has moved on, it has looked at requests since.
+	 */
+	u32 requests;	       /* atomic; VCPU_REQ_* */
+	struct cpu *in_guest;  /* from before the last look at requests until the exit; or NULL */
+	struct waitq wait;     /* the thread sleeps here while halted or waiting for its SIPI */
+	enum vcpu_state state; /* of its thread; others may look */
 
 	struct vm_exit exit;
 	struct vevents events;
@@ -55,6 +75,7 @@ struct vcpu {
 	u64 misc_enable;
 	u64 mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
 	u64 kvm_system_time, kvm_wall_clock; /* the MSRs as written */
+	u32 kvm_version;		     /* of the page behind the first; even */
 	struct cpuid_cache *cpuid;
 
 	u64 exits[VM_EXIT_REASONS];
@@ -70,16 +91,28 @@ void vcpu_destroy(struct vcpu *v);
 MUST_CHECK u64 vcpu_inspect_begin(struct vcpu *v);
 void vcpu_inspect_end(struct vcpu *v, u64 flags);
 struct load_entry;
-/*
- * Sets the registers that a loaded image starts with, and the guest's TSC to 0. Before the first
- * run.
- */
+/* Sets the registers that a loaded image starts with. Before the first run. */
 void vcpu_enter_at(struct vcpu *v, const struct load_entry *e);
+/* Makes the guest's TSC be 0 when the host's is start_tsc. Before the first run. */
+void vcpu_start_tsc(struct vcpu *v, u64 start_tsc);
+
+/* vcpu_reset.c. In the vCPU's own thread, or while it is being made; its state is loaded. */
+enum vcpu_reset { VCPU_POWER_UP, VCPU_INIT };
+void vcpu_reset_registers(struct vcpu *v, enum vcpu_reset kind);
+/* What a SIPI adds to the state after INIT: real mode at VV00:0000. */
+void vcpu_start_at_vector(struct vcpu *v, u8 vector);
 
 /* Wakes the vCPU if it sleeps, and makes it leave the guest if it runs there. Any context. */
 void vcpu_kick(struct vcpu *v);
 /* Sets request bits and kicks. Any context. */
 void vcpu_request(struct vcpu *v, u32 bits);
+/*
+ * An INIT or a SIPI has come (SDM 3A 8.4.3; APM 2 16.8). The vCPU takes it in its own thread. An
+ * INIT puts it into wait-for-SIPI whatever it does, and cancels a SIPI that has not been taken; a
+ * SIPI that is not waited for is dropped. Any context.
+ */
+void vcpu_request_init(struct vcpu *v);
+void vcpu_request_sipi(struct vcpu *v, u8 vector);
 
 static inline u64 vcpu_get_reg(struct vcpu *v, unsigned reg)
 {

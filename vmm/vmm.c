@@ -73,7 +73,7 @@ static void manifest_read(void)
 		.error = manifest_error,
 		.file_exists = manifest_file_exists,
 		.memory_limit = frame_count_total() * FRAME_SIZE,
-		.vcpus_limit = 1, /* the format allows 16; more than one do not run yet */
+		.vcpus_limit = VCPUS_MAX,
 		.scratch = heap_alloc(sizeof(struct partition_config)),
 	};
 

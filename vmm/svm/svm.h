@@ -95,7 +95,9 @@ void svm_put(struct vcpu *v);
 /* svm_dr.c */
 void svm_load_debug_registers(const struct svm_vcpu *s);
 void svm_save_debug_registers(struct svm_vcpu *s);
-void svm_use_debug_registers(struct svm_vcpu *s); /* from now on they are the guest's own */
+void svm_use_debug_registers(struct svm_vcpu *s);	/* from now on they are the guest's own */
+u64 svm_get_breakpoint(struct svm_vcpu *s, unsigned n); /* DR0 to DR3 */
+void svm_set_breakpoint(struct svm_vcpu *s, unsigned n, u64 value);
 void svm_set_dr7(struct svm_vcpu *s, u64 value);
 u64 svm_get_dr7(const struct svm_vcpu *s);
 void svm_decode_dr(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
@@ -141,6 +143,7 @@ void svm_set_seg(struct vcpu *v, enum segment_name seg, const struct segment *s)
 bool svm_can_inject(struct vcpu *v, enum event_kind kind);
 void svm_inject(struct vcpu *v, const struct event *e);
 void svm_want_window(struct vcpu *v, enum event_kind kind, bool on);
+void svm_discard_events(struct vcpu *v);
 void svm_decode_in_flight(struct vcpu *v, struct svm_vcpu *s, struct event *e);
 void svm_close_intr_window(struct svm_vcpu *s);
 
@@ -152,7 +155,7 @@ void svm_vcpu_free(struct vcpu *v);
 void svm_trap_msr(struct vcpu *v, u32 msr, enum msr_trap trap);
 void svm_trap_exception(struct vcpu *v, u32 mask);
 void svm_set_tsc_offset(struct vcpu *v, u64 offset);
-/* A VMCB with our controls and the state after RESET; the frame is the caller's. */
+/* A VMCB with our controls, its registers zero; the frame is the caller's. */
 void svm_vmcb_init(struct vmcb *vmcb, hpa_t msrpm_pa, hpa_t ncr3);
 
 /* svm_check.c: NULL, or which rule of APM 2 15.5.1 the VMCB breaks; *ours: it is not guest state */

@@ -150,6 +150,7 @@ const struct vcpu_backend svm_backend = {
 	.can_inject = svm_can_inject,
 	.inject = svm_inject,
 	.want_window = svm_want_window,
+	.discard_events = svm_discard_events,
 	.trap_msr = svm_trap_msr,
 	.trap_exception = svm_trap_exception,
 	.single_step = svm_single_step,

@@ -108,6 +108,30 @@ void svm_use_debug_registers(struct svm_vcpu *s)
 	svm_load_debug_registers(s);
 }
 
+/* DR0 to DR3 are in the processor, and not in s->dr alone. */
+static bool breakpoints_in_processor(const struct svm_vcpu *s)
+{
+	return s->dr_loaded && !svm_quirks.breakpoints_survive_exit;
+}
+
+u64 svm_get_breakpoint(struct svm_vcpu *s, unsigned n)
+{
+	if (breakpoints_in_processor(s))
+		svm_save_debug_registers(s);
+	return s->dr[n];
+}
+
+void svm_set_breakpoint(struct svm_vcpu *s, unsigned n, u64 value)
+{
+	if (breakpoints_in_processor(s))
+		svm_save_debug_registers(s);
+	s->dr[n] = value;
+	if (breakpoints_in_processor(s))
+		svm_load_debug_registers(s);
+	else if (s->dr_loaded)
+		svm_set_dr7(s, svm_get_dr7(s)); /* it may be safe now, or no more */
+}
+
 static void svm_read_dr(struct vcpu *v, const struct insn *insn)
 {
 	svm_set_reg(v, insn->dst.reg, svm_get_dr7(v->vendor));
@@ -123,8 +147,7 @@ static bool svm_write_dr(struct vcpu *v, const struct insn *insn)
 	if (insn->src.size < sizeof(value))
 		value = (u32)value;
 	if (dr < BREAKPOINTS) {
-		s->dr[dr] = value;
-		svm_set_dr7(s, svm_get_dr7(s)); /* it may be safe now, or no more */
+		svm_set_breakpoint(s, dr, value);
 		return true;
 	}
 	if (value & DR7_UPPER)

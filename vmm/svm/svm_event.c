@@ -108,6 +108,22 @@ void svm_want_window(struct vcpu *v, enum event_kind kind, bool on)
 		svm_close_intr_window(s);
 }
 
+void svm_discard_events(struct vcpu *v)
+{
+	struct svm_vcpu *s = v->vendor;
+	struct vmcb_control *c = &s->vmcb->control;
+
+	s->nmi_blocked = false;
+	svm_close_intr_window(s);
+	s->entry_work &= ~(SVM_ENTRY_VIRQ | SVM_ENTRY_NMI);
+	if (!s->single_step)
+		s->entry_work &= ~SVM_ENTRY_STEP;
+	s->exit_work = 0;
+	c->event_inj = 0;
+	c->int_state = 0;
+	c->intercept_exceptions = s->exceptions | svm_quirks_exceptions();
+}
+
 /*
  * True when the exception that EXITINTINFO names is an old one: RIP is at an INT. If it is this INT
  * that raised the exception, it will raise it again. Only one that we injected here is surely

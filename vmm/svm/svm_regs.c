@@ -50,6 +50,10 @@ static u64 svm_get_special(struct vcpu *v, unsigned reg)
 
 	switch (reg) {
 	case REG_CR0: return s->vmcb->save.cr0 | s->cr0_hidden;
+	case REG_DR0:
+	case REG_DR1:
+	case REG_DR2:
+	case REG_DR3: return svm_get_breakpoint(s, reg - REG_DR0);
 	case REG_DR7: return svm_get_dr7(s);
 	case REG_EFER: return s->vmcb->save.efer & ~EFER_SVME;
 	case REG_INTR_SHADOW: return s->vmcb->control.int_state & VMCB_INTERRUPT_SHADOW;
@@ -96,6 +100,10 @@ static void svm_set_special(struct vcpu *v, unsigned reg, u64 value)
 
 	switch (reg) {
 	case REG_CR0: svm_set_cr0(s, value); break;
+	case REG_DR0:
+	case REG_DR1:
+	case REG_DR2:
+	case REG_DR3: svm_set_breakpoint(s, reg - REG_DR0, value); break;
 	case REG_DR7: svm_set_dr7(s, value); break;
 	case REG_EFER: s->vmcb->save.efer = value | EFER_SVME; break;
 	case REG_INTR_SHADOW: svm_set_shadow(s, value); break;

@@ -56,6 +56,8 @@ static void test_fresh_vmcb(struct vcpu *v)
 	struct vmcb *b = s->vmcb;
 
 	svm_vmcb_init(b, b->control.msrpm_base_pa, b->control.ncr3);
+	vcpu_reset_registers(v, VCPU_POWER_UP);
+	svm_set_reg(v, REG_CR0, CR0_ET); /* nothing hidden, no intercept for that */
 	b->control.guest_asid = TEST_ASID;
 	b->save.cs.selector = 0;
 	b->save.cs.base = 0;

@@ -1,4 +1,4 @@
-/* What a partition and a vCPU have of SVM: permission maps, and a VMCB in the state after RESET. */
+/* What a partition and a vCPU have of SVM: permission maps, and VMCBs. */
 #include "error.h"
 #include "lib/string.h"
 #include "mm/frame.h"
@@ -13,18 +13,6 @@
 #define MSRPM_BYTES_PER_RANGE 0x800u
 #define MSRPM_AMD_LOW 0xc0000000u
 #define MSRPM_AMD_HIGH 0xc0010000u
-
-/* WB, WT, UC-, UC, twice: the PAT after RESET. */
-#define PAT_RESET 0x0007040600070406ull
-#define SEG_LIMIT_RESET 0xffffu
-#define CS_RESET 0xf000u
-#define CS_BASE_RESET 0xffff0000ull
-#define RIP_RESET 0xfff0ull
-/* Segment types after RESET: read/write data, readable code, LDT, busy 32-bit TSS (as 64-bit). */
-#define TYPE_DATA_RW 0x3u
-#define TYPE_CODE 0xbu
-#define TYPE_LDT 0x2u
-#define TYPE_TSS_BUSY 0xbu
 
 /*
  * Not intercepted, for lack of need: task switches (the processor does them whole, also under
@@ -97,32 +85,6 @@ void svm_partition_free(struct partition *p)
 	p->vendor = NULL;
 }
 
-static struct vmcb_segment segment_reset(u32 type, u32 s)
-{
-	return (struct vmcb_segment){ .attr = (u16)(type | s | VMCB_SEG_P),
-				      .limit = SEG_LIMIT_RESET };
-}
-
-/* APM 2 14.1.3. */
-static void vmcb_reset_state(struct vmcb_save *save)
-{
-	save->es = save->ss = save->ds = save->fs = save->gs =
-	    segment_reset(TYPE_DATA_RW, VMCB_SEG_S);
-	save->cs = segment_reset(TYPE_CODE, VMCB_SEG_S);
-	save->cs.selector = CS_RESET;
-	save->cs.base = CS_BASE_RESET;
-	save->ldtr = segment_reset(TYPE_LDT, 0);
-	save->tr = segment_reset(TYPE_TSS_BUSY, 0);
-	save->gdtr.limit = save->idtr.limit = SEG_LIMIT_RESET;
-	save->efer = EFER_SVME; /* VMRUN insists; the guest sees it clear */
-	save->cr0 = CR0_ET;	/* CD and NW are kept in svm_vcpu.cr0_hidden */
-	save->rflags = RFLAGS_FIXED;
-	save->rip = RIP_RESET;
-	save->dr6 = DR6_RESET;
-	save->dr7 = DR7_RESET;
-	save->g_pat = PAT_RESET;
-}
-
 void svm_vmcb_init(struct vmcb *vmcb, hpa_t msrpm_pa, hpa_t ncr3)
 {
 	struct vmcb_control *c = &vmcb->control;
@@ -139,7 +101,6 @@ void svm_vmcb_init(struct vmcb *vmcb, hpa_t msrpm_pa, hpa_t ncr3)
 	c->int_ctl = VMCB_V_INTR_MASKING;
 	c->np_control = VMCB_NP_ENABLE;
 	c->ncr3 = ncr3;
-	vmcb_reset_state(&vmcb->save);
 }
 
 int svm_vcpu_init(struct vcpu *v)
@@ -162,7 +123,6 @@ int svm_vcpu_init(struct vcpu *v)
 	v->vendor = s;
 	if (svm_features.rdtscp)
 		svm_trap_msr(v, MSR_TSC_AUX, MSR_TRAP_NONE);
-	svm_set_reg(v, REG_CR0, CR0_CD | CR0_NW | CR0_ET);
 	return 0;
 }
 

@@ -82,9 +82,10 @@ void vmx_trap_exception(struct vcpu *v, u32 mask);
 void vmx_set_tsc_offset(struct vcpu *v, u64 offset);
 void vmx_flush(struct vcpu *v);
 void vmx_own_debug_registers(struct vcpu *v);
+void vmx_load_breakpoints(const struct vmx_vcpu *x); /* DR0 to DR3 */
+void vmx_save_breakpoints(struct vmx_vcpu *x);
 void vmx_set_cpu_control(struct vcpu *v, u32 bits, bool on);
-/* vmx_reset.c: the state after RESET, and the host's part */
-void vmx_write_reset_state(struct vcpu *v);
+/* vmx_host.c */
 void vmx_write_host_state(struct cpu *cpu);
 /* vmx_regs.c */
 u64 vmx_get_reg(struct vcpu *v, unsigned reg);
@@ -96,6 +97,7 @@ void vmx_set_seg(struct vcpu *v, enum segment_name seg, const struct segment *s)
 bool vmx_can_inject(struct vcpu *v, enum event_kind kind);
 void vmx_inject(struct vcpu *v, const struct event *e);
 void vmx_want_window(struct vcpu *v, enum event_kind kind, bool on);
+void vmx_discard_events(struct vcpu *v);
 void vmx_single_step(struct vcpu *v, bool on);
 /* From a valid IDT-vectoring information field. */
 struct event vmx_event_in_flight(u64 info);

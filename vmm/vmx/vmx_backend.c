@@ -23,6 +23,7 @@ const struct vcpu_backend vmx_backend = {
 	.can_inject = vmx_can_inject,
 	.inject = vmx_inject,
 	.want_window = vmx_want_window,
+	.discard_events = vmx_discard_events,
 	.trap_msr = vmx_trap_msr,
 	.trap_exception = vmx_trap_exception,
 	.single_step = vmx_single_step,

@@ -52,6 +52,15 @@ void vmx_want_window(struct vcpu *v, enum event_kind kind, bool on)
 	    v, kind == EVENT_NMI ? CPU_NMI_WINDOW_EXITING : CPU_INTERRUPT_WINDOW_EXITING, on);
 }
 
+void vmx_discard_events(struct vcpu *v)
+{
+	vmx_set_cpu_control(v, CPU_INTERRUPT_WINDOW_EXITING | CPU_NMI_WINDOW_EXITING, false);
+	vmcs_write(VMCS_ENTRY_INTERRUPTION_INFO, 0);
+	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
+	vmcs_write(VMCS_GUEST_ACTIVITY_STATE, 0);
+	vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
+}
+
 void vmx_single_step(struct vcpu *v, bool on)
 {
 	u64 rflags = vmcs_read(VMCS_GUEST_RFLAGS);

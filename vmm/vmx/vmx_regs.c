@@ -39,6 +39,23 @@ static u64 masked_read(size_t real, size_t mask_field, size_t shadow)
 	return (vmcs_read(real) & ~mask) | (vmcs_read(shadow) & mask);
 }
 
+/* In the processor while the guest uses them, else in x->dr alone. */
+static u64 read_breakpoint(struct vmx_vcpu *x, unsigned n)
+{
+	if (x->dr_in_use)
+		vmx_save_breakpoints(x);
+	return x->dr[n];
+}
+
+static void write_breakpoint(struct vmx_vcpu *x, unsigned n, u64 value)
+{
+	if (x->dr_in_use)
+		vmx_save_breakpoints(x);
+	x->dr[n] = value;
+	if (x->dr_in_use)
+		vmx_load_breakpoints(x);
+}
+
 static u64 read_dr6(void)
 {
 	u64 value;
@@ -59,6 +76,10 @@ u64 vmx_get_reg(struct vcpu *v, unsigned reg)
 	case REG_CR0: return masked_read(VMCS_GUEST_CR0, VMCS_CR0_MASK, VMCS_CR0_READ_SHADOW);
 	case REG_CR4: return masked_read(VMCS_GUEST_CR4, VMCS_CR4_MASK, VMCS_CR4_READ_SHADOW);
 	case REG_CR2: return x86_read_cr2();
+	case REG_DR0:
+	case REG_DR1:
+	case REG_DR2:
+	case REG_DR3: return read_breakpoint(vmx_of(v), reg - REG_DR0);
 	case REG_DR6: return read_dr6();
 	case REG_INTR_SHADOW:
 		value = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
@@ -137,6 +158,10 @@ void vmx_set_reg(struct vcpu *v, unsigned reg, u64 value)
 	case REG_CR4: write_cr4(v, value); return;
 	case REG_EFER: write_efer(value); return;
 	case REG_CR2: x86_write_cr2(value); return;
+	case REG_DR0:
+	case REG_DR1:
+	case REG_DR2:
+	case REG_DR3: write_breakpoint(vmx_of(v), reg - REG_DR0, value); return;
 	case REG_DR6: write_dr6(value); return;
 	case REG_INTR_SHADOW: write_shadow(value); return;
 	}

@@ -3,6 +3,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "vmm/cpuid.h"
 #include "vmm/partition.h"
 #include "vmm/vfpu.h"
 #include "vmm/vmx/vmx.h"
@@ -84,6 +85,19 @@ void vmx_partition_free(struct partition *p)
 	p->vendor = NULL;
 }
 
+/*
+ * Bits of CR0 and CR4 that exit when changed: those whose effect we provide (paging and long mode,
+ * caching), that VMX fixes, or that the guest's CPUID does not offer. The others are the guest's
+ * own.
+ */
+static void write_masks(struct vcpu *v)
+{
+	u64 cr0_own = CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_WP | CR0_AM;
+
+	vmcs_write(VMCS_CR0_MASK, ~cr0_own);
+	vmcs_write(VMCS_CR4_MASK, ~(cpuid_cr4_mask(v) & ~vmx_caps.cr4_fixed0));
+}
+
 static void write_controls(struct vcpu *v)
 {
 	const struct vmx_partition *p = v->partition->vendor;
@@ -107,7 +121,6 @@ static void write_controls(struct vcpu *v)
 	vmcs_write(VMCS_EXIT_MSR_STORE_COUNT, 0);
 	vmcs_write(VMCS_EXIT_MSR_LOAD_COUNT, 0);
 	vmcs_write(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
-	vmcs_write(VMCS_ENTRY_INTERRUPTION_INFO, 0);
 	vmcs_write(VMCS_TSC_OFFSET, v->tsc_offset);
 	vmcs_write(VMCS_LINK_POINTER, ~0ull);
 }
@@ -139,7 +152,8 @@ int vmx_vcpu_init(struct vcpu *v)
 	if (__vmx_vmclear(&x->vmcs) != 0 || __vmx_vmptrld(&x->vmcs) != 0)
 		panic("vmx: a new VMCS cannot be made current");
 	write_controls(v);
-	vmx_write_reset_state(v);
+	write_masks(v);
+	vmx_discard_events(v);
 	vmx_write_host_state(this_cpu());
 	x->host = this_cpu();
 	if (__vmx_vmclear(&x->vmcs) != 0)
@@ -158,7 +172,7 @@ void vmx_vcpu_free(struct vcpu *v)
 	v->vendor = NULL;
 }
 
-static void debug_registers_load(const struct vmx_vcpu *x)
+void vmx_load_breakpoints(const struct vmx_vcpu *x)
 {
 	__asm__ volatile("mov %0, %%dr0" : : "r"(x->dr[0]));
 	__asm__ volatile("mov %0, %%dr1" : : "r"(x->dr[1]));
@@ -166,7 +180,7 @@ static void debug_registers_load(const struct vmx_vcpu *x)
 	__asm__ volatile("mov %0, %%dr3" : : "r"(x->dr[3]));
 }
 
-static void debug_registers_save(struct vmx_vcpu *x)
+void vmx_save_breakpoints(struct vmx_vcpu *x)
 {
 	__asm__ volatile("mov %%dr0, %0" : "=r"(x->dr[0]));
 	__asm__ volatile("mov %%dr1, %0" : "=r"(x->dr[1]));
@@ -181,7 +195,7 @@ void vmx_own_debug_registers(struct vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_of(v);
 
-	debug_registers_load(x);
+	vmx_load_breakpoints(x);
 	x->dr_in_use = true;
 	vmx_set_cpu_control(v, CPU_MOV_DR_EXITING, false);
 }
@@ -208,7 +222,7 @@ void vmx_load(struct vcpu *v)
 	x86_write_cr2(x->cr2);
 	vmx_set_reg(v, REG_DR6, x->dr6);
 	if (x->dr_in_use)
-		debug_registers_load(x);
+		vmx_load_breakpoints(x);
 	vfpu_load(v);
 }
 
@@ -221,7 +235,7 @@ void vmx_put(struct vcpu *v)
 
 	vfpu_put(v);
 	if (x->dr_in_use)
-		debug_registers_save(x);
+		vmx_save_breakpoints(x);
 	x->dr6 = vmx_get_reg(v, REG_DR6);
 	x->cr2 = x86_read_cr2();
 	x->star = x86_rdmsr(MSR_STAR);
