@@ -74,7 +74,7 @@ int emulate_decode(struct emulation *e)
 const struct known_length known_lengths[VM_EXIT_REASONS] = {
 	[VM_EXIT_CPUID] = { 0xffff, 0xa20f, 2 },
 	[VM_EXIT_HLT] = { 0xff, 0xf4, 1 },
-	[VM_EXIT_RDMSR] = { 0xffff, 0x320f, 2 },
+	[VM_EXIT_RDMSR] = { 0xfdff, 0x300f, 2 }, /* or WRMSR: SVM has one exit for both */
 	[VM_EXIT_WRMSR] = { 0xffff, 0x300f, 2 },
 	[VM_EXIT_PAUSE] = { 0xffff, 0x90f3, 2 },
 	[VM_EXIT_HYPERCALL] = { 0xe7ffff, 0xc1010f, 3 }, /* VMCALL C1, VMMCALL D9 */

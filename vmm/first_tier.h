@@ -26,27 +26,37 @@ static ALWAYS_INLINE bool vcpu_skip(struct vcpu *v, u64 rip, unsigned length)
 	return unlikely(backend->skip(v, vcpu_next_rip(v, rip, length))) && vcpu_raise_step(v);
 }
 
+#define FIRST_TIER_APIC (BIT(VM_EXIT_RDMSR) | BIT(VM_EXIT_WRMSR) | BIT(VM_EXIT_CR))
+
 /*
- * Interrupts off. True: the exit is answered, RIP is at the next instruction, and the guest may be
- * entered as it is. False: to the handlers, where it is either untouched or, when only an event is
- * left to deliver, has become VM_EXIT_HOST_INTERRUPT. Inline, because it is on the path of every
- * exit.
+ * The registers of the local APIC by MSR, and CR8, as far as no lock is needed and no other vCPU is
+ * put into another state: EOI of edges, fixed IPIs, TPR, timer, and all that is read.
  */
-static ALWAYS_INLINE bool first_tier(struct vcpu *v, struct vm_exit *exit)
+bool first_tier_apic(struct vcpu *v, struct vm_exit *exit);
+
+static ALWAYS_INLINE bool first_tier_cpuid(struct vcpu *v, struct vm_exit *exit)
 {
 	unsigned length;
 
-	if (exit->reason != VM_EXIT_CPUID || exit->in_flight.kind != EVENT_NONE ||
-	    READ_ONCE(v->requests))
+	if (exit->in_flight.kind != EVENT_NONE || READ_ONCE(v->requests))
 		return false;
 	length = exit->length ? exit->length : emulate_length(v, exit);
 	if (unlikely(length == 0))
 		return false;
 	cpuid_answer(v);
-	if (unlikely(vcpu_skip(v, exit->rip, length))) {
-		exit->reason = VM_EXIT_HOST_INTERRUPT;
-		return false;
-	}
 	v->exits[VM_EXIT_CPUID]++;
+	if (unlikely(vcpu_skip(v, exit->rip, length)))
+		event_prepare(v);
 	return true;
+}
+
+/*
+ * Interrupts off. True: the exit is answered, RIP is at the next instruction, and the guest may be
+ * entered as it is. False: the exit is as it was, for its handler. On the path of every exit.
+ */
+static ALWAYS_INLINE bool first_tier(struct vcpu *v, struct vm_exit *exit)
+{
+	if (exit->reason == VM_EXIT_CPUID)
+		return first_tier_cpuid(v, exit);
+	return (FIRST_TIER_APIC & BIT(exit->reason)) && first_tier_apic(v, exit);
 }

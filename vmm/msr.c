@@ -122,12 +122,6 @@ static int msr_write_mtrr(struct vcpu *v, u32 msr, u64 *slot, u64 value)
 	return 0;
 }
 
-static bool msr_is_apic(u32 msr)
-{
-	return msr == MSR_APIC_BASE || msr == MSR_TSC_DEADLINE ||
-	       (msr >= MSR_X2APIC_BASE && msr <= MSR_X2APIC_LAST);
-}
-
 /* What Linux reads on one vendor alone, with the value of a machine that has nothing behind it. */
 static int msr_read_vendor(u32 msr, u64 *value)
 {
@@ -188,7 +182,7 @@ int msr_read(struct vcpu *v, u32 msr, u64 *value)
 		*value = vcpu_get_reg(v, (unsigned)reg);
 		return 0;
 	}
-	if (msr_is_apic(msr))
+	if (vlapic_has_msr(msr))
 		return vlapic_msr_read(&v->lapic, msr, value);
 	mtrr = msr_mtrr(v, msr);
 	if (mtrr) {
@@ -254,7 +248,7 @@ int msr_write(struct vcpu *v, u32 msr, u64 value)
 
 	if (reg >= 0)
 		return msr_write_register(v, msr, (unsigned)reg, value);
-	if (msr_is_apic(msr))
+	if (vlapic_has_msr(msr))
 		return vlapic_msr_write(&v->lapic, msr, value);
 	mtrr = msr_mtrr(v, msr);
 	if (mtrr)

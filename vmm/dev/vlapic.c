@@ -217,17 +217,32 @@ static NOINLINE void eoi_level(struct vlapic *a, u8 vector)
 		a->hooks.eoi_broadcast(a->hooks.ctx, vector);
 }
 
-void vlapic_eoi(struct vlapic *a)
+static ALWAYS_INLINE bool eoi_vector(struct vlapic *a, bool level_too)
 {
 	struct vlapic_state *s = &a->state;
 	int vector = highest_vector(s->isr);
+	bool level;
 
 	if (vector < 0) /* nothing is served: an EOI too many has no effect */
-		return;
+		return true;
+	level = READ_ONCE(s->tmr[WORD(vector)]) & WORD_BIT(vector);
+	if (unlikely(level && !level_too))
+		return false;
 	s->isr[WORD(vector)] &= ~WORD_BIT(vector);
 	ppr_update(s);
-	if (unlikely(READ_ONCE(s->tmr[WORD(vector)]) & WORD_BIT(vector)))
+	if (unlikely(level))
 		eoi_level(a, (u8)vector);
+	return true;
+}
+
+void vlapic_eoi(struct vlapic *a)
+{
+	eoi_vector(a, true);
+}
+
+bool vlapic_eoi_edge(struct vlapic *a)
+{
+	return eoi_vector(a, false);
 }
 
 /*

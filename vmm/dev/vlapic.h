@@ -132,6 +132,16 @@ void vlapic_mmio(void *dev, struct io_access *access);
 /* x2APIC registers and MSR_APIC_BASE, MSR_TSC_DEADLINE. -EINVAL: the guest gets #GP. */
 MUST_CHECK int vlapic_msr_read(struct vlapic *a, u32 msr, u64 *value);
 MUST_CHECK int vlapic_msr_write(struct vlapic *a, u32 msr, u64 value);
+/*
+ * With interrupts off: the same, if no hook is called but wake and the two of the TSC; else
+ * -EAGAIN.
+ */
+MUST_CHECK int vlapic_msr_write_quick(struct vlapic *a, u32 msr, u64 value);
+static inline bool vlapic_has_msr(u32 msr)
+{
+	return (msr >= MSR_X2APIC_BASE && msr <= MSR_X2APIC_LAST) || msr == MSR_TSC_DEADLINE ||
+	       msr == MSR_APIC_BASE;
+}
 /* CR8 is TPR's upper four bits. */
 u64 vlapic_get_cr8(const struct vlapic *a);
 void vlapic_set_cr8(struct vlapic *a, u64 cr8);

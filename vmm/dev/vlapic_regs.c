@@ -309,3 +309,13 @@ int vlapic_msr_write(struct vlapic *a, u32 msr, u64 value)
 	vlapic_timer_set_deadline(a, value);
 	return 0;
 }
+
+int vlapic_msr_write_quick(struct vlapic *a, u32 msr, u64 value)
+{
+	if (msr == MSR_X2APIC_BASE + REGISTER_INDEX(APIC_EOI) && vlapic_is_x2apic(a) && !value)
+		return vlapic_eoi_edge(a) ? 0 : -EAGAIN;
+	if (msr == MSR_X2APIC_BASE + REGISTER_INDEX(APIC_ICR_LOW) &&
+	    (value & ICR_MODE) > APIC_LOWEST << ICR_MODE_SHIFT)
+		return -EAGAIN;
+	return vlapic_msr_write(a, msr, value);
+}

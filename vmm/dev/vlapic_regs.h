@@ -87,6 +87,8 @@ static inline bool vlapic_software_enabled(const struct vlapic *a)
 
 void vlapic_set_tpr(struct vlapic *a, u32 tpr);
 void vlapic_eoi(struct vlapic *a);
+/* False, and nothing done: the interrupt was triggered by a level, which has consequences. */
+bool vlapic_eoi_edge(struct vlapic *a);
 /* Any thread, these four. The first three: true when the vCPU has more to look at than before. */
 bool vlapic_error(struct vlapic *a, u32 bit);
 /* Takes a fixed interrupt into IRR. */
