@@ -24,6 +24,7 @@ enum {
 	ENOSYS = 38,
 	ENOTSUP = 95,
 	ETIMEDOUT = 110,
+	EDQUOT = 122,
 };
 #endif
 

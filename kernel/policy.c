@@ -9,7 +9,8 @@
 #define POLICY_NAME 16
 
 /* The first one is the default. */
-static const struct sched_policy *const known[] = { &policy_priority };
+static const struct sched_policy *const known[] = { &policy_priority, &policy_share,
+						    &policy_budget };
 
 const struct sched_policy *sched_policy = &policy_priority;
 

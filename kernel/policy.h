@@ -66,6 +66,8 @@ struct sched_policy {
 	void (*release)(const struct sched_params *params, unsigned count, const u8 *cpu_of);
 	/* One line about a thread's parameters and state, for the monitor. */
 	void (*describe)(const struct thread *t, char *text, size_t size);
+	/* The same about what a CPU has promised. Thread context, no lock held. NULL: nothing. */
+	void (*describe_cpu)(unsigned cpu, char *text, size_t size);
 };
 
 extern const struct sched_policy *sched_policy; /* the one in use */

@@ -36,10 +36,13 @@ struct sched_entity {
 	struct list node;	/* priority, budget: in a list */
 	struct prioq_node tree; /* share, budget: in an ordered queue */
 	u64 slice_end_ns;	/* priority, and the background of budget */
-	u64 vtime;		/* share: weighted time; relative to the queue's while moving */
+	u64 vtime;		/* share: weighted time */
+	u64 ahead;		/* share: of the queue's vtime, while moving; may be negative */
+	u32 vtime_rest;		/* share: what the weight left over */
 	u64 deadline_ns;	/* budget: end of the present period */
-	u64 budget_left_ns;
-	bool throttled; /* budget: used up, waits for its next period */
+	s64 budget_left_ns;	/* negative: overrun */
+	s64 overrun_ns;		/* budget: the most ever */
+	bool throttled;		/* budget: used up, waits for its next period */
 };
 
 /* Lists by priority, the highest found in constant time. */

@@ -25,6 +25,7 @@ const char *error_name(int error)
 	NAME(ENOSYS);
 	NAME(ENOTSUP);
 	NAME(ETIMEDOUT);
+	NAME(EDQUOT);
 	default: return "E?";
 	}
 }
