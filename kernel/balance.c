@@ -81,8 +81,7 @@ void balance_offer(const struct thread *t)
 /* May another CPU take this ready thread? Lock of its home held. */
 static bool movable(const struct thread *t, const struct cpu *to)
 {
-	return !__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE) && balance_may_use(t, to) &&
-	       sched_policy->may_run(&t->home->run_queue, t);
+	return !__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE) && balance_may_use(t, to);
 }
 
 /* Both locks held. */
@@ -90,6 +89,10 @@ static void move(struct thread *t, struct cpu *to)
 {
 	u64 now = clock_now_ns();
 
+	if (t->home->current->guest)
+		sched_account(t->home, now);
+	if (to->current->guest)
+		sched_account(to, now);
 	sched_dequeue_guest(&t->home->run_queue, t);
 	t->home = to;
 	t->migrations++;
@@ -167,7 +170,8 @@ bool balance_fetch(struct cpu *cpu, struct thread *t)
 	bool ready;
 
 	lock_both(from, cpu);
-	ready = t->home == from && t->state == THREAD_READY && t->guest && movable(t, cpu);
+	ready = t->home == from && t->state == THREAD_READY && t->guest && movable(t, cpu) &&
+		sched_policy->may_run(&cpu->run_queue, t);
 	if (ready && from != cpu)
 		move(t, cpu);
 	if (ready)

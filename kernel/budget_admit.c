@@ -251,7 +251,7 @@ int budget_admit(const struct sched_params *params, unsigned count, u8 *cpu_of, 
 {
 	struct list fresh = LIST_INIT(fresh);
 	struct text text = { why, size };
-	unsigned placed = 0;
+	unsigned placed;
 	u64 flags;
 	int r;
 

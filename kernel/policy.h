@@ -33,7 +33,7 @@ struct sched_policy {
 	bool limits_lone; /* next_event matters also when nobody else is ready */
 	/* A CPU's queue, empty. */
 	void (*init)(struct run_queue *rq);
-	/* The thread is ready. */
+	/* The thread is ready. Who runs has been charged up to now. */
 	void (*enqueue)(struct run_queue *rq, struct thread *t, enum sched_why why, u64 now);
 	/* Takes out who runs next; NULL: nobody may. */
 	struct thread *(*pick)(struct run_queue *rq, u64 now);
@@ -42,9 +42,12 @@ struct sched_policy {
 	 * turn.
 	 */
 	void (*remove)(struct run_queue *rq, struct thread *t);
-	/* May it run now out of turn, or be moved? False for one whose budget is used up. */
+	/*
+	 * May this ready one run now out of turn on that queue's CPU? False if others were promised
+	 * more.
+	 */
 	bool (*may_run)(const struct run_queue *rq, const struct thread *t);
-	/* Shall this one, just enqueued, replace the running one at once? */
+	/* Shall this one, just enqueued, replace the running one, which is charged, at once? */
 	bool (*preempts)(const struct run_queue *rq, const struct thread *t,
 			 const struct thread *running, u64 now);
 	/* It has run for so long; called before every decision about it. */

@@ -82,6 +82,7 @@ static struct thread *pick_guest(struct run_queue *rq, u64 now)
 
 	if (unlikely(t)) {
 		sched_dequeue_guest(rq, t);
+		t->sched.slice_end_ns = now + SCHED_SLICE_NS;
 		return t;
 	}
 	t = sched_policy->pick(rq, now);
@@ -103,12 +104,13 @@ static struct thread *pick(struct cpu *cpu, u64 now)
 	return t ? t : cpu->idle;
 }
 
-/* What the current thread has used up to now. Lock held. */
-static void account(struct cpu *cpu, u64 now)
+void sched_account(struct cpu *cpu, u64 now)
 {
 	struct thread *t = cpu->current;
 	u64 ran = now - t->last_in_ns;
 
+	if (now <= t->last_in_ns)
+		return; /* another CPU has looked at its clock later, and was here first */
 	t->last_in_ns = now;
 	t->run_ns += ran;
 	if (t->guest)
@@ -138,7 +140,7 @@ static struct thread *choose(struct cpu *cpu, enum sched_why why)
 	spin_lock_raw(&rq->lock);
 	cpu->need_resched = false;
 	if (prev != cpu->idle) {
-		account(cpu, now);
+		sched_account(cpu, now);
 		if (prev->guest)
 			rq->load -= balance_weight(prev);
 		if (prev->state == THREAD_RUNNING)
@@ -300,6 +302,8 @@ static struct cpu *wake_up(struct thread *t, struct run_queue *rq)
 		rq = &cpu->run_queue;
 		spin_lock_raw(&rq->lock);
 	}
+	if (cpu->current->guest)
+		sched_account(cpu, now);
 	sched_enqueue(rq, t, moved || !t->wakeups ? SCHED_NEW : SCHED_WOKEN, now);
 	t->wakeups++;
 	if (t->guest && cpu->current != cpu->idle)
@@ -379,7 +383,7 @@ void sched_check_event(struct cpu *cpu)
 	spin_lock_raw(&rq->lock);
 	if (next_event(cpu) <= now) {
 		if (t != cpu->idle)
-			account(cpu, now);
+			sched_account(cpu, now);
 		if (!t->guest && t != cpu->idle)
 			cpu->need_resched = true;
 		else if (sched_policy->event(rq, t->guest ? t : NULL, now))
