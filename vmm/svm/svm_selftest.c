@@ -39,13 +39,14 @@ static u32 test_vmrun(struct vcpu *v)
 /* The kernel's own path. */
 static int test_run(struct vcpu *v)
 {
-	u64 flags = vcpu_inspect_begin(v);
+	u64 flags;
 	int r;
 
-	do {
+	do { /* an interrupt that ended it is let in between, or it would for ever */
+		flags = vcpu_inspect_begin(v);
 		r = svm_run(v, &v->exit);
+		vcpu_inspect_end(v, flags);
 	} while (r == 0 && v->exit.raw == SVM_EXIT_INTR);
-	vcpu_inspect_end(v, flags);
 	return r;
 }
 
