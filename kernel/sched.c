@@ -249,14 +249,15 @@ void thread_yield(void)
 	x86_irq_restore(flags);
 }
 
-void sched_yield_to(struct thread *t)
+bool sched_yield_to(struct thread *t)
 {
 	u64 flags = x86_irq_save();
-	struct cpu *cpu = this_cpu();
+	bool fetched = balance_fetch(this_cpu(), t);
 
-	if (balance_fetch(cpu, t))
+	if (fetched)
 		switch_as(SCHED_YIELDED);
 	x86_irq_restore(flags);
+	return fetched;
 }
 
 /* One instruction each: between two the thread could be taken to another CPU. */

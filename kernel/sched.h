@@ -99,9 +99,10 @@ void sched_switch(void);
 void sched_finish_switch(void);
 /*
  * Lets this thread, if it is ready and may run on this CPU, go before the caller and everybody
- * else of its kind: for a vCPU that waits for what another holds. Thread context.
+ * else of its kind: for a vCPU that waits for what another holds. False: it could not be, and the
+ * caller goes on. Thread context.
  */
-void sched_yield_to(struct thread *t);
+bool sched_yield_to(struct thread *t);
 /*
  * The run queue of the thread's home, locked; interrupts must be off. While it is held the thread
  * neither starts nor stops running, and does not move.

@@ -15,6 +15,12 @@ struct pt_format;
 /* Which accesses exit. Ports: all of them always; these refine MSRs and exceptions. */
 enum msr_trap { MSR_TRAP_NONE = 0, MSR_TRAP_READ = 1, MSR_TRAP_WRITE = 2, MSR_TRAP_BOTH = 3 };
 
+/*
+ * When PAUSE exits: never, in loops that wait for something, or each time. That it is a loop, not
+ * every processor can tell.
+ */
+enum pause_exits { PAUSE_EXITS_NONE, PAUSE_EXITS_LOOPS, PAUSE_EXITS_ALL };
+
 struct vcpu_backend {
 	const char *name; /* "vmx", "svm" */
 	struct pt_format *format;
@@ -71,6 +77,8 @@ struct vcpu_backend {
 	void (*trap_msr)(struct vcpu *v, u32 msr, enum msr_trap trap);
 	void (*trap_exception)(struct vcpu *v, u32 mask); /* bit n: vector n exits */
 	void (*single_step)(struct vcpu *v, bool on);
+	/* None to begin with. -ENOTSUP: it cannot tell loops; nothing has changed. */
+	int (*pause_exits)(struct vcpu *v, enum pause_exits which);
 	void (*set_tsc_offset)(struct vcpu *v, u64 offset); /* guest TSC = host TSC + offset */
 	/* every cached translation of this vCPU, before its next entry */
 	void (*flush)(struct vcpu *v);

@@ -8,6 +8,7 @@
 #include "vmm/guestwalk.h"
 #include "vmm/msr.h"
 #include "vmm/partition.h"
+#include "vmm/pause.h"
 #include "vmm/vfpu.h"
 
 #define HYPERCALL_NOP 0
@@ -156,9 +157,8 @@ static enum exit_action handle_hlt(struct vcpu *v, struct vm_exit *exit)
 
 static enum exit_action handle_pause(struct vcpu *v, struct vm_exit *exit)
 {
-	(void)v;
 	(void)exit;
-	thread_yield();
+	pause_yield(v);
 	return EXIT_ADVANCE;
 }
 

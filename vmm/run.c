@@ -11,6 +11,7 @@
 #include "vmm/exits.h"
 #include "vmm/first_tier.h"
 #include "vmm/partition.h"
+#include "vmm/pause.h"
 #include "x86/insn.h"
 
 /* The protocol stands beside the fields, in vcpu.h. Each request was a full barrier. */
@@ -20,8 +21,11 @@ void vcpu_kick(struct vcpu *v)
 
 	if (cpu)
 		lapic_send_ipi(cpu->apic_id, VECTOR_RESCHED);
-	else if (!list_empty(&v->wait.waiters))
-		waitq_wake_all(&v->wait);
+	if (cpu || list_empty(&v->wait.waiters))
+		return;
+	waitq_wake_all(&v->wait);
+	if (v->pause.each)
+		pause_woken(v);
 }
 
 void vcpu_request(struct vcpu *v, u32 bits)
@@ -97,6 +101,8 @@ static bool vcpu_serve_requests(struct vcpu *v)
 		vclock_run(&v->clock);
 	if (requests & (VCPU_REQ_CLOCK | VCPU_REQ_CONSOLE))
 		vcpu_serve_devices(v, requests);
+	if (requests & VCPU_REQ_PAUSE)
+		pause_decide(v);
 	if (requests & VCPU_REQ_INIT)
 		vcpu_take_init(v);
 	if (requests & VCPU_REQ_SIPI)

@@ -10,6 +10,7 @@
 #include "vmm/load/load.h"
 #include "vmm/msr.h"
 #include "vmm/partition.h"
+#include "vmm/pause.h"
 #include "vmm/run.h"
 #include "vmm/tsc.h"
 #include "vmm/vcpu_clock.h"
@@ -72,6 +73,7 @@ static void vcpu_switch_in(struct thread *t)
 	cpu->guest_gprs = v->gpr;
 	cpu->loaded_vcpu = v;
 	backend->load(v);
+	pause_switch_in(v);
 	vcpu_clock_switch_in(v, cpu);
 }
 
@@ -106,6 +108,7 @@ static void vcpu_power_up(struct vcpu *v)
 	u64 flags = vcpu_inspect_begin(v);
 
 	vcpu_reset_registers(v, VCPU_POWER_UP);
+	pause_init(v);
 	vcpu_inspect_end(v, flags);
 	msr_reset(v);
 }
@@ -168,10 +171,6 @@ void vcpu_destroy(struct vcpu *v)
 	heap_free(v);
 }
 
-/*
- * Loads the vCPU on this CPU for a look from another thread, which must not be switched away
- * meanwhile. Only while its own thread is off the CPU.
- */
 u64 vcpu_inspect_begin(struct vcpu *v)
 {
 	u64 flags = x86_irq_save();

@@ -20,6 +20,7 @@ struct partition;
 #define VCPU_REQ_INIT BIT(4)
 #define VCPU_REQ_SIPI BIT(5)
 #define VCPU_REQ_TIMER BIT(6)	 /* a deadline of its own clock has passed */
+#define VCPU_REQ_PAUSE BIT(7)	 /* see pause.h */
 #define VCPU_REQ_VECTOR_SHIFT 24 /* bits 31:24 with VCPU_REQ_SIPI: its vector */
 #define VCPU_REQ_VECTOR (0xffu << VCPU_REQ_VECTOR_SHIFT)
 
@@ -30,6 +31,13 @@ struct fetch_hint {
 	gva_t page;
 	u64 cr3;
 	const u8 *hva; /* NULL: none */
+};
+
+/* pause.h */
+struct vpause {
+	bool each, on;	     /* each PAUSE would exit, and does at present */
+	unsigned last;	     /* who was given the CPU */
+	u64 useful, useless; /* exits that gave the CPU to a sibling, and that found none */
 };
 
 struct vcpu {
@@ -66,6 +74,7 @@ struct vcpu {
 	struct vclock clock; /* of its APIC's timer; its thread's alone */
 	struct timer clock_timer;
 	struct fetch_hint fetch;
+	struct vpause pause;
 
 	u64 xcr0;  /* the guest's */
 	void *fpu; /* XSAVE area, 64-byte aligned, cpu_features.xsave_size bytes */
@@ -87,7 +96,10 @@ struct vcpu {
 struct vcpu *vcpu_create(struct partition *p, unsigned id);
 /* The thread must have been started, and ends by itself; waits for it. */
 void vcpu_destroy(struct vcpu *v);
-/* Between these, state may be read and written from another thread; interrupts are off. */
+/*
+ * Between these the state is loaded on this CPU, to be read and written from another thread than
+ * its own, which is off every CPU; interrupts are off.
+ */
 MUST_CHECK u64 vcpu_inspect_begin(struct vcpu *v);
 void vcpu_inspect_end(struct vcpu *v, u64 flags);
 struct load_entry;

@@ -18,6 +18,7 @@ struct svm_features {
 	bool decode_assists;
 	bool flush_by_asid;
 	bool clean_bits;
+	bool pause_filter, pause_threshold; /* PAUSE exits in loops alone, APM 2 15.14.4 */
 	bool rdtscp;   /* the guest can read TSC_AUX, which the VMCB does not hold */
 	hpa_t iopm_pa; /* one I/O permission map for all: every port exits */
 };
@@ -154,6 +155,7 @@ int svm_vcpu_init(struct vcpu *v);
 void svm_vcpu_free(struct vcpu *v);
 void svm_trap_msr(struct vcpu *v, u32 msr, enum msr_trap trap);
 void svm_trap_exception(struct vcpu *v, u32 mask);
+int svm_pause_exits(struct vcpu *v, enum pause_exits which);
 void svm_set_tsc_offset(struct vcpu *v, u64 offset);
 /* A VMCB with our controls, its registers zero; the frame is the caller's. */
 void svm_vmcb_init(struct vmcb *vmcb, hpa_t msrpm_pa, hpa_t ncr3);

@@ -22,6 +22,8 @@
 #define CPUID_SVM_EDX_CLEAN BIT(5)
 #define CPUID_SVM_EDX_FLUSH_BY_ASID BIT(6)
 #define CPUID_SVM_EDX_DECODE_ASSISTS BIT(7)
+#define CPUID_SVM_EDX_PAUSE_FILTER BIT(10)
+#define CPUID_SVM_EDX_PAUSE_THRESHOLD BIT(12)
 
 struct svm_features svm_features;
 
@@ -33,6 +35,8 @@ static void svm_read_features(struct cpuid_regs r)
 	svm_features.decode_assists = r.edx & CPUID_SVM_EDX_DECODE_ASSISTS;
 	svm_features.flush_by_asid = r.edx & CPUID_SVM_EDX_FLUSH_BY_ASID;
 	svm_features.clean_bits = r.edx & CPUID_SVM_EDX_CLEAN;
+	svm_features.pause_filter = r.edx & CPUID_SVM_EDX_PAUSE_FILTER;
+	svm_features.pause_threshold = r.edx & CPUID_SVM_EDX_PAUSE_THRESHOLD;
 	svm_features.rdtscp = x86_cpuid(CPUID_EXTENDED_FEATURES, 0).edx & CPUID_EXT_EDX_RDTSCP;
 }
 
@@ -154,6 +158,7 @@ const struct vcpu_backend svm_backend = {
 	.trap_msr = svm_trap_msr,
 	.trap_exception = svm_trap_exception,
 	.single_step = svm_single_step,
+	.pause_exits = svm_pause_exits,
 	.set_tsc_offset = svm_set_tsc_offset,
 	.flush = svm_flush,
 	.dump = svm_dump,

@@ -15,6 +15,14 @@
 #define MSRPM_AMD_HIGH 0xc0010000u
 
 /*
+ * A loop: so many PAUSEs, each at most so many cycles behind the one before (where the processor
+ * looks at that; otherwise they are counted from the entry on). Waiting for a lock takes tens of
+ * them.
+ */
+#define PAUSE_COUNT 512
+#define PAUSE_THRESHOLD 128
+
+/*
  * Not intercepted, for lack of need: task switches (the processor does them whole, also under
  * nested paging), IRET and PAUSE (on demand), RDTSC (the VMCB holds an offset), INVLPG, CR3 (nested
  * paging).
@@ -146,6 +154,22 @@ void svm_trap_exception(struct vcpu *v, u32 mask)
 
 	s->exceptions = mask;
 	s->vmcb->control.intercept_exceptions = mask | svm_quirks_exceptions();
+}
+
+int svm_pause_exits(struct vcpu *v, enum pause_exits which)
+{
+	struct vmcb_control *c = &((struct svm_vcpu *)v->vendor)->vmcb->control;
+
+	if (which == PAUSE_EXITS_LOOPS && !svm_features.pause_filter)
+		return -ENOTSUP;
+	c->pause_filter_count = which == PAUSE_EXITS_LOOPS ? PAUSE_COUNT : 0;
+	if (svm_features.pause_threshold)
+		c->pause_filter_threshold = which == PAUSE_EXITS_LOOPS ? PAUSE_THRESHOLD : 0;
+	if (which == PAUSE_EXITS_NONE)
+		c->intercept3 &= ~VMCB_INTERCEPT_PAUSE;
+	else
+		c->intercept3 |= VMCB_INTERCEPT_PAUSE;
+	return 0;
 }
 
 void svm_set_tsc_offset(struct vcpu *v, u64 offset)

@@ -14,6 +14,7 @@ struct vmx_caps {
 	u64 ept_vpid;
 	u32 pin, cpu, cpu2, exit, entry; /* VMCS control fields */
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+	bool pause_loops;   /* PAUSE-loop exiting exists */
 	bool ins_outs_info; /* string I/O exits tell segment and address size */
 };
 extern struct vmx_caps vmx_caps;
@@ -80,6 +81,7 @@ void vmx_put(struct vcpu *v);
 void vmx_trap_msr(struct vcpu *v, u32 msr, enum msr_trap trap);
 void vmx_trap_exception(struct vcpu *v, u32 mask);
 void vmx_set_tsc_offset(struct vcpu *v, u64 offset);
+int vmx_pause_exits(struct vcpu *v, enum pause_exits which);
 void vmx_flush(struct vcpu *v);
 void vmx_own_debug_registers(struct vcpu *v);
 void vmx_load_breakpoints(const struct vmx_vcpu *x); /* DR0 to DR3 */

@@ -27,6 +27,7 @@ const struct vcpu_backend vmx_backend = {
 	.trap_msr = vmx_trap_msr,
 	.trap_exception = vmx_trap_exception,
 	.single_step = vmx_single_step,
+	.pause_exits = vmx_pause_exits,
 	.set_tsc_offset = vmx_set_tsc_offset,
 	.flush = vmx_flush,
 	.dump = vmx_dump,

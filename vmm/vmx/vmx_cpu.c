@@ -98,6 +98,7 @@ int vmx_probe(void)
 	c->ins_outs_info = basic & VMX_BASIC_INS_OUTS;
 	if (probe_controls(basic & VMX_BASIC_TRUE_CONTROLS) != 0)
 		return -ENODEV;
+	c->pause_loops = x86_rdmsr(MSR_VMX_PROCBASED_CTLS2) >> 32 & CPU2_PAUSE_LOOP_EXITING;
 	c->ept_vpid = x86_rdmsr(MSR_VMX_EPT_VPID_CAP);
 	if ((c->ept_vpid & EPT_NEEDED) != EPT_NEEDED) {
 		log_error("vmx: EPT or VPID capabilities %#llx are missing",

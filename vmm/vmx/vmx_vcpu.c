@@ -15,6 +15,13 @@
 #define MSR_BITMAP_COVERS 0x2000u
 #define MSR_BITMAP_HIGH_BASE 0xc0000000u
 
+/*
+ * PAUSE-loop exiting, SDM 3C 25.1.3: a loop is PAUSEs at most so many cycles apart, and exits when
+ * it has lasted so long. Waiting for a lock is over before.
+ */
+#define PAUSE_GAP 128
+#define PAUSE_WINDOW 4096
+
 static hpa_t bitmap_alloc(struct partition *p)
 {
 	hpa_t pa = frame_alloc(FRAME_ORDER_4K, p->space.owner);
@@ -265,6 +272,22 @@ void vmx_set_tsc_offset(struct vcpu *v, u64 offset)
 {
 	(void)v;
 	vmcs_write(VMCS_TSC_OFFSET, offset);
+}
+
+int vmx_pause_exits(struct vcpu *v, enum pause_exits which)
+{
+	u32 cpu2 = vmx_caps.cpu2;
+
+	if (which == PAUSE_EXITS_LOOPS && !vmx_caps.pause_loops)
+		return -ENOTSUP;
+	if (which == PAUSE_EXITS_LOOPS) {
+		cpu2 |= CPU2_PAUSE_LOOP_EXITING;
+		vmcs_write(VMCS_PLE_GAP, PAUSE_GAP);
+		vmcs_write(VMCS_PLE_WINDOW, PAUSE_WINDOW);
+	}
+	vmcs_write(VMCS_SECONDARY_CONTROLS, cpu2);
+	vmx_set_cpu_control(v, CPU_PAUSE_EXITING, which == PAUSE_EXITS_ALL);
+	return 0;
 }
 
 void vmx_flush(struct vcpu *v)
