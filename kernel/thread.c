@@ -238,7 +238,12 @@ void thread_sleep_ns(u64 ns)
 	timer_cancel(&s.timer); /* on another CPU its function may still be at our queue */
 }
 
-/* Sleeping is how a thread leaves a CPU; waking is when it gets another. */
+/*
+ * Sleeping is how a thread leaves a CPU; waking is when it gets another. It must be long enough to
+ * have left: on Bochs a microsecond is 50 instructions.
+ */
+#define LEAVE_NS (100 * NS_PER_US)
+
 void thread_set_cpus(u64 cpus)
 {
 	struct thread *t = thread_current();
@@ -251,7 +256,7 @@ void thread_set_cpus(u64 cpus)
 	spin_unlock_raw(&rq->lock);
 	x86_irq_restore(flags);
 	while (!here && (cpus & READ_ONCE(cpus_online))) {
-		thread_sleep_ns(NS_PER_US);
+		thread_sleep_ns(LEAVE_NS);
 		here = cpus & BIT(READ_ONCE(t->home)->id);
 	}
 }
