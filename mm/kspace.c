@@ -24,10 +24,10 @@ extern char kernel_start[], text_start[], text_end[], rodata_start[], rodata_end
 static struct {
 	struct spinlock lock; /* protects the rest */
 	struct pt pt;
-	u64 next_window;	 /* where the next device window goes */
-	u64 stack_slots;	 /* how many were ever used */
-	struct list free_stacks; /* nodes lie at the low end of the stacks */
-	u64 image_guard;	 /* the last page given to kspace_guard_page, 0: none */
+	u64 next_window;		 /* where the next device window goes */
+	u64 stack_slots;		 /* how many were ever used */
+	struct list free_stacks;	 /* nodes lie at the low end of the stacks */
+	void (*flush)(u64 va, u64 size); /* constant after kspace_set_flush() */
 } ks = { .lock = SPINLOCK_INIT(LOCK_KSPACE) };
 
 static void map_or_panic(u64 va, hpa_t pa, u64 size, unsigned prot)
@@ -102,7 +102,7 @@ hpa_t kspace_root(void)
 	return ks.pt.root;
 }
 
-/* A new window, with an unmapped page behind it so that overruns fault. */
+/* A new window, with an unmapped page behind it so that overruns fault. Addresses come once. */
 static void *map_window(hpa_t pa, u64 size, unsigned prot)
 {
 	u64 offset = pa & (FRAME_SIZE - 1), bytes = ROUND_UP(size + offset, FRAME_SIZE), flags, va;
@@ -123,6 +123,28 @@ static void *map_window(hpa_t pa, u64 size, unsigned prot)
 void *kspace_map_device(hpa_t pa, u64 size)
 {
 	return map_window(pa, size, PT_READ | PT_WRITE | PT_UNCACHED);
+}
+
+void kspace_set_flush(void (*flush)(u64 va, u64 size))
+{
+	ks.flush = flush;
+}
+
+void kspace_unmap(const void *window, u64 size)
+{
+	u64 va = ROUND_DOWN((u64)window, FRAME_SIZE);
+	u64 bytes = ROUND_UP((u64)window + size, FRAME_SIZE) - va, flags;
+	hpa_t retired;
+
+	if (va < DEVICE_MAP || va + bytes > STACK_MAP)
+		return;
+	flags = spin_lock_irq(&ks.lock);
+	if (pt_unmap(&ks.pt, va, bytes))
+		panic("kspace_unmap: %p", window);
+	retired = pt_take_retired(&ks.pt);
+	spin_unlock_irq(&ks.lock, flags);
+	ks.flush(va, bytes);
+	pt_free_retired(retired);
 }
 
 static bool directly_mapped(hpa_t pa, u64 size)
@@ -192,22 +214,9 @@ void kspace_free_stack(void *top)
 	spin_unlock_irq(&ks.lock, flags);
 }
 
-void kspace_guard_page(void *page)
-{
-	u64 flags = spin_lock_irq(&ks.lock);
-
-	if (pt_unmap(&ks.pt, (u64)page, FRAME_SIZE))
-		panic("kspace_guard_page: %p", page);
-	x86_invlpg(page);
-	ks.image_guard = (u64)page;
-	spin_unlock_irq(&ks.lock, flags);
-}
-
 /* No lock: the fault handler asks, perhaps on behalf of code that holds it. */
 bool kspace_is_guard(u64 va)
 {
-	if (ks.image_guard && va - ks.image_guard < FRAME_SIZE)
-		return true;
 	return va >= STACK_MAP && va < STACK_MAP + READ_ONCE(ks.stack_slots) * STACK_STRIDE &&
 	       (va - STACK_MAP) % STACK_STRIDE < STACK_STRIDE - KERNEL_STACK_SIZE;
 }

@@ -21,8 +21,8 @@ void kspace_init(const struct machine *m);
 /* The tables' root, for CR3 of another processor. Constant after kspace_init. */
 hpa_t kspace_root(void);
 /*
- * Maps device registers uncached; any alignment. NULL when out of memory. Windows are never
- * unmapped. Not before kspace_init. Any context; so are the functions below.
+ * Maps device registers uncached; any alignment. NULL when out of memory. Not before kspace_init.
+ * Any context; so are the functions below, but for kspace_unmap().
  */
 MUST_CHECK void *kspace_map_device(hpa_t pa, u64 size);
 /*
@@ -30,15 +30,18 @@ MUST_CHECK void *kspace_map_device(hpa_t pa, u64 size);
  * address where that has it. NULL when out of memory.
  */
 MUST_CHECK const void *kspace_map_firmware(hpa_t pa, u64 size);
+/*
+ * Takes a window of the two functions above away again; what lies in the direct map stays. No
+ * processor can use it any more on return, and its address does not come again. Thread context,
+ * interrupts on, no spinlock held.
+ */
+void kspace_unmap(const void *window, u64 size);
+/* What takes a range of kernel addresses out of every processor's TLB. Before the first unmap. */
+void kspace_set_flush(void (*flush)(u64 va, u64 size));
 /* The top of a new stack (16-byte aligned), NULL when out of memory. */
 MUST_CHECK void *kspace_alloc_stack(void);
 /* Kept for the next kspace_alloc_stack: unmapping it would need a flush on every processor. */
 void kspace_free_stack(void *top);
-/*
- * Makes a page of the image a guard page, for a stack that lies in the image. The page may not be
- * in use. While one processor runs; not undone.
- */
-void kspace_guard_page(void *page);
 /* True when the address lies in a guard page: the fault handler then says "stack overflow". */
 bool kspace_is_guard(u64 va);
 /* For self-tests: NULL, or what contradicts the above (W^X, executable outside the text). */

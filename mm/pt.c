@@ -52,6 +52,37 @@ static hpa_t table_alloc(const struct pt *pt)
 	return pa;
 }
 
+/*
+ * An empty table leaves its parent. A processor may have the old entry cached and go on walking the
+ * frame, so it is kept, linked by an entry that says "not present" in every format.
+ */
+static void table_retire(struct pt *pt, hpa_t table)
+{
+	u64 *entry = phys_to_virt(table);
+
+	__atomic_store_n(entry, pt->retired, __ATOMIC_RELEASE);
+	pt->retired = table;
+}
+
+hpa_t pt_take_retired(struct pt *pt)
+{
+	hpa_t list = pt->retired;
+
+	pt->retired = 0;
+	return list;
+}
+
+void pt_free_retired(hpa_t list)
+{
+	while (list) {
+		const u64 *entry = phys_to_virt(list);
+		hpa_t next = *entry;
+
+		frame_free(list, FRAME_ORDER_4K);
+		list = next;
+	}
+}
+
 static bool table_is_empty(const struct pt *pt, const u64 *table)
 {
 	for (unsigned i = 0; i < ENTRIES; i++)
@@ -95,6 +126,7 @@ static void free_tables(struct pt *pt, hpa_t table, unsigned level)
 void pt_free(struct pt *pt)
 {
 	free_tables(pt, pt->root, PT_LEVELS);
+	pt_free_retired(pt_take_retired(pt));
 	pt->root = HPA_NONE;
 	pt->generation++;
 }
@@ -219,7 +251,7 @@ static int change_slot(struct pt *pt, u64 *slot, unsigned level, u64 va, u64 las
 	if (prot == UNMAP && table_is_empty(pt, table_of(*slot))) {
 		entry = *slot;
 		set_entry(pt, slot, 0);
-		frame_free(entry & PT_ADDR, FRAME_ORDER_4K);
+		table_retire(pt, entry & PT_ADDR);
 	}
 	return err;
 }

@@ -5,9 +5,8 @@
  * each. Callers hold the lock of the space that the table belongs to; pt_entry and pt_lookup may
  * also run without it beside changes that only add entries.
  *
- * Tables that become empty are freed at once: whoever removes mappings that another processor may
- * be walking sees to it that it is not (stops it, or has it flushed before the frames are used
- * again).
+ * Tables that become empty are retired, not freed: another processor may still be walking them. Who
+ * removes mappings has every processor flushed, and then frees them by the pair of functions below.
  */
 #include "compiler.h"
 #include "mm/frame.h"
@@ -43,6 +42,7 @@ struct pt {
 	hpa_t root;
 	owner_t owner;	/* of the table frames */
 	u64 generation; /* grows when something present changed or went: flush the TLB */
+	hpa_t retired;	/* tables without entries, linked by their first; 0: none */
 };
 
 struct pt_mapping {
@@ -68,6 +68,10 @@ MUST_CHECK int pt_map(struct pt *pt, u64 va, hpa_t pa, u64 size, unsigned prot);
  * split.
  */
 MUST_CHECK int pt_unmap(struct pt *pt, u64 va, u64 size);
+/* Takes the list of retired tables, under the space's lock; 0: none. */
+MUST_CHECK hpa_t pt_take_retired(struct pt *pt);
+/* Frees it, once no processor has a translation from before it was taken. */
+void pt_free_retired(hpa_t list);
 /* Changes the protection of what is mapped in the range. -ENOMEM on a failed split. */
 MUST_CHECK int pt_protect(struct pt *pt, u64 va, u64 size, unsigned prot);
 /* -ENOENT when not mapped. */

@@ -175,6 +175,7 @@ static void test_arguments(void **state)
 	assert_int_equal(pt_unmap(&e, 0, 0), -EINVAL);
 	assert_int_equal(pt_protect(&e, 0, 4096, 0), -EINVAL);
 	assert_int_equal(pt_unmap(&e, 0, BIT(48)), 0);
+	pt_free_retired(pt_take_retired(&e));
 	assert_int_equal(frame_count(OWNER), 1 + 4);
 	pt_free(&k);
 	pt_free(&e);
@@ -390,10 +391,40 @@ static void test_random(void **state)
 		}
 		assert_true(frame_count(OWNER) > 10);
 		assert_int_equal(pt_unmap(&pt, model_base, WINDOW), 0);
+		pt_free_retired(pt_take_retired(&pt));
 		assert_int_equal(frame_count(OWNER), 1); /* empty tables went */
 		pt_free(&pt);
 		assert_int_equal(frame_count(OWNER), 0);
 		assert_null(frame_check());
+	}
+}
+
+/* A processor that goes on walking an empty table finds nothing in it, until it is freed. */
+static void test_retired(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
+		struct pt pt;
+		u64 va = base_of(formats[i]) + GIB, size;
+		const u64 *table;
+		hpa_t list;
+
+		assert_int_equal(pt_init(&pt, formats[i], OWNER), 0);
+		assert_int_equal(pt_map(&pt, va, 8192, 4096, RW), 0);
+		assert_int_equal(pt_map(&pt, va + 2 * MIB, 8192, 4096, RW), 0);
+		assert_int_equal(frame_count(OWNER), 5);
+		pt_entry(&pt, va, &size);
+		assert_int_equal(size, 4096);
+		assert_int_equal(pt_unmap(&pt, va, 4 * MIB), 0);
+		assert_int_equal(frame_count(OWNER), 5);
+		list = pt_take_retired(&pt);
+		assert_int_equal(pt_take_retired(&pt), 0);
+		table = phys_to_virt(list);
+		for (unsigned n = 0; n < 512; n++)
+			assert_false(table[n] & formats[i]->present);
+		pt_free_retired(list);
+		assert_int_equal(frame_count(OWNER), 1);
+		pt_free(&pt);
 	}
 }
 
@@ -429,6 +460,7 @@ int main(void)
 		cmocka_unit_test_setup(test_generation, setup),
 		cmocka_unit_test_setup(test_no_memory, setup),
 		cmocka_unit_test_setup(test_random, setup),
+		cmocka_unit_test_setup(test_retired, setup),
 		cmocka_unit_test_setup(test_walk_stops, setup),
 	};
 
