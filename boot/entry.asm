@@ -77,7 +77,7 @@ mb2_header_end:
 
 section .boot.text progbits alloc exec nowrite align=16
 bits 32
-global boot_entry
+global boot_entry, enter_long_mode
 boot_entry:
 	mov edi, eax
 	rdtsc				; the boot's instruction budget is counted from here
@@ -149,7 +149,7 @@ build_temporary_tables:
 	mov dword [PHYS(temp_pml4) + 511 * 8], PHYS(temp_pdpt_high) + PTE_PRESENT_WRITE
 	ret
 
-; SDM 3A 9.8.5: PAE, the table, EFER.LME, then paging.
+; SDM 3A 9.8.5: PAE, the table, EFER.LME, then paging. Also for the others (boot/ap.asm).
 enter_long_mode:
 	mov eax, CR4_PAE
 	mov cr4, eax
@@ -246,6 +246,6 @@ temp_pdpt_high:	resb 4096
 temp_pd:	resb 4096 * TEMP_MAP_GIB
 boot_stack:	resb 16384
 boot_stack_top:
-global boot_tsc, boot_mb_info
+global boot_tsc, boot_mb_info, boot_stack_top
 boot_tsc:	resq 1
 boot_mb_info:	resd 1

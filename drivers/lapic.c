@@ -33,12 +33,20 @@
 #define ICR_PENDING 0x1000
 #define ICR_ASSERT 0x4000
 #define ICR_NMI 0x400
+#define ICR_INIT 0x500
+#define ICR_STARTUP 0x600 /* the vector is the page's number */
+#define ICR_STARTUP_SHIFT 12
 #define ICR_SELF 0x40000
 #define ICR_ALL_BUT_SELF 0xc0000
 #define ICR_DEST_SHIFT 24
 #define APIC_BASE_ADDRESS MASK(51, 12)
 
+/* Both are the boot processor's choice, constant after lapic_init(). */
 static volatile u32 *registers; /* NULL: x2APIC */
+static struct {
+	u8 timer, spurious;
+	bool tsc_deadline;
+} vectors;
 
 static u32 reg_read(unsigned reg)
 {
@@ -59,33 +67,62 @@ static void map_registers(u64 base)
 {
 	u64 msr = x86_rdmsr(MSR_APIC_BASE);
 
-	if (!(msr & APIC_BASE_ENABLE))
-		x86_wrmsr(MSR_APIC_BASE, msr | APIC_BASE_ENABLE);
-	if (msr & APIC_BASE_X2APIC || registers)
+	if (msr & APIC_BASE_X2APIC)
 		return;
 	registers = kspace_map_device(base ? base : msr & APIC_BASE_ADDRESS, LAPIC_SIZE);
 	if (!registers)
 		panic("no memory to map the local APIC");
 }
 
-void lapic_init(u64 base, u8 timer_vector, u8 spurious_vector, bool tsc_deadline)
+/* Into the mode of the boot processor's. From x2APIC there is no way back but over "off". */
+static bool enable(void)
 {
-	u32 max_lvt;
+	u64 msr = x86_rdmsr(MSR_APIC_BASE), mode = msr | APIC_BASE_ENABLE;
 
-	map_registers(base);
-	max_lvt = (reg_read(LAPIC_VERSION) >> VERSION_MAX_LVT_SHIFT) & 0xff;
-	reg_write(LAPIC_SVR, SVR_ENABLE | spurious_vector);
+	if (msr & APIC_BASE_X2APIC)
+		return !registers;
+	if (mode != msr)
+		x86_wrmsr(MSR_APIC_BASE, mode);
+	if (!registers)
+		x86_wrmsr(MSR_APIC_BASE, mode | APIC_BASE_X2APIC);
+	return true;
+}
+
+static void set_vectors(void)
+{
+	bool boot_cpu = x86_rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP;
+	u32 max_lvt = (reg_read(LAPIC_VERSION) >> VERSION_MAX_LVT_SHIFT) & 0xff;
+
+	reg_write(LAPIC_SVR, SVR_ENABLE | vectors.spurious);
 	reg_write(LAPIC_TPR, 0);
 	reg_write(LAPIC_LVT_LINT0, LVT_MASKED);
-	reg_write(LAPIC_LVT_LINT1, LVT_NMI);
+	reg_write(LAPIC_LVT_LINT1, boot_cpu ? LVT_NMI : LVT_MASKED);
 	reg_write(LAPIC_LVT_ERROR, LVT_MASKED);
 	if (max_lvt >= 4)
 		reg_write(LAPIC_LVT_PERF, LVT_MASKED);
 	if (max_lvt >= 5)
 		reg_write(LAPIC_LVT_THERMAL, LVT_MASKED);
 	reg_write(LAPIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
-	reg_write(LAPIC_LVT_TIMER, timer_vector | (tsc_deadline ? LVT_TIMER_DEADLINE : 0));
+	reg_write(LAPIC_LVT_TIMER, vectors.timer | (vectors.tsc_deadline ? LVT_TIMER_DEADLINE : 0));
 	__asm__ volatile("mfence" : : : "memory"); /* before the first deadline: SDM 3A 10.5.4.1 */
+}
+
+void lapic_init(u64 base, u8 timer_vector, u8 spurious_vector, bool tsc_deadline)
+{
+	vectors.timer = timer_vector;
+	vectors.spurious = spurious_vector;
+	vectors.tsc_deadline = tsc_deadline;
+	map_registers(base);
+	enable();
+	set_vectors();
+}
+
+bool lapic_init_other(void)
+{
+	if (!enable())
+		return false;
+	set_vectors();
+	return true;
 }
 
 u32 lapic_id(void)
@@ -101,6 +138,7 @@ void lapic_eoi(void)
 static void send_ipi(u32 apic_id, u32 command)
 {
 	if (!registers) { /* one 64-bit write, and no delivery status: SDM 3A 10.12.9 */
+		__asm__ volatile("mfence" : : : "memory"); /* it orders nothing: 10.12.3 */
 		x86_wrmsr(MSR_X2APIC_BASE + LAPIC_ICR_LOW / 16, (u64)apic_id << 32 | command);
 		return;
 	}
@@ -110,25 +148,43 @@ static void send_ipi(u32 apic_id, u32 command)
 	reg_write(LAPIC_ICR_LOW, command);
 }
 
+/* An interrupt's own IPI must not fall between the halves. */
+static void send_ipi_alone(u32 apic_id, u32 command)
+{
+	u64 flags = x86_irq_save();
+
+	send_ipi(apic_id, ICR_ASSERT | command);
+	x86_irq_restore(flags);
+}
+
 void lapic_send_ipi(u32 apic_id, u8 vector)
 {
-	u64 flags = x86_irq_save(); /* an interrupt's own IPI must not fall between the halves */
-
-	send_ipi(apic_id, ICR_ASSERT | vector);
-	x86_irq_restore(flags);
+	send_ipi_alone(apic_id, vector);
 }
 
 void lapic_self_ipi(u8 vector)
 {
-	u64 flags = x86_irq_save();
+	send_ipi_alone(0, ICR_SELF | vector);
+}
 
-	send_ipi(0, ICR_SELF | ICR_ASSERT | vector);
-	x86_irq_restore(flags);
+void lapic_send_nmi(u32 apic_id)
+{
+	send_ipi_alone(apic_id, ICR_NMI);
 }
 
 void lapic_nmi_others(void)
 {
-	send_ipi(0, ICR_ALL_BUT_SELF | ICR_ASSERT | ICR_NMI);
+	send_ipi_alone(0, ICR_ALL_BUT_SELF | ICR_NMI);
+}
+
+void lapic_send_init(u32 apic_id)
+{
+	send_ipi_alone(apic_id, ICR_INIT);
+}
+
+void lapic_send_startup(u32 apic_id, hpa_t page)
+{
+	send_ipi_alone(apic_id, ICR_STARTUP | (u32)(page >> ICR_STARTUP_SHIFT));
 }
 
 void lapic_timer_oneshot(u32 ticks)

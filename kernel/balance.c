@@ -1,8 +1,6 @@
 /* Placing threads on CPUs; kernel/balance.h says by which rules. */
 #include "kernel/balance.h"
 
-#include "drivers/apic.h"
-#include "kernel/irq.h"
 #include "kernel/smp.h"
 #include "kernel/thread_internal.h"
 #include "kernel/timer.h"
@@ -75,7 +73,7 @@ void balance_offer(const struct thread *t)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* first it is queued, then we look */
 	idle = READ_ONCE(cpus_idle) & allowed_cpus(t);
 	if (idle)
-		lapic_send_ipi(cpus[__builtin_ctzll(idle)]->apic_id, VECTOR_RESCHED);
+		cpu_kick(cpus[__builtin_ctzll(idle)]);
 }
 
 /* May another CPU take this ready thread? Lock of its home held. */
@@ -157,7 +155,7 @@ void balance_push(struct cpu *cpu)
 		if (there >= here)
 			return;
 		if (move_one(cpu, to, here - there)) {
-			lapic_send_ipi(to->apic_id, VECTOR_RESCHED);
+			cpu_kick(to);
 			return;
 		}
 		mask &= ~BIT(to->id);

@@ -121,12 +121,19 @@ static void set_control_registers(const struct cpu_features *f)
 		x86_xsetbv(0, f->xcr0_supported);
 }
 
+static void load_tables(struct cpu *cpu)
+{
+	cpu->self = cpu;
+	cpu->preempt_count = 1; /* until sched_idle() */
+	gdt_load(&cpu->tables);
+	x86_wrmsr(MSR_GS_BASE, (u64)cpu);
+	trap_load();
+}
+
 void cpu_init_boot(void)
 {
 	struct cpu *cpu = &boot_cpu;
 
-	cpu->self = cpu;
-	cpu->preempt_count = 1; /* until sched_idle() */
 	cpu->online = true;
 	cpus[0] = cpu;
 	cpu_count = 1;
@@ -135,21 +142,27 @@ void cpu_init_boot(void)
 	set_control_registers(&cpu_features);
 	for (unsigned i = 0; i < IST_COUNT; i++)
 		cpu->tables.tss.ist[i] = (u64)early_ist[i] + EARLY_IST_SIZE;
-	gdt_load(&cpu->tables);
-	x86_wrmsr(MSR_GS_BASE, (u64)cpu);
 	trap_init();
-	trap_load();
+	load_tables(cpu);
 }
 
-void cpu_guard_stacks(void)
+bool cpu_init_other(struct cpu *cpu, char *why, size_t size)
 {
-	struct cpu *cpu = this_cpu();
+	load_tables(cpu);
+	if (!cpu_matches(why, size))
+		return false;
+	set_control_registers(&cpu_features);
+	return true;
+}
 
+bool cpu_alloc_stacks(struct cpu *cpu)
+{
 	for (unsigned i = 0; i < IST_COUNT; i++) {
 		void *stack = kspace_alloc_stack();
 
 		if (!stack)
-			panic("no memory for the stacks of CPU %u", cpu->id);
+			return false;
 		cpu->tables.tss.ist[i] = (u64)stack;
 	}
+	return true;
 }

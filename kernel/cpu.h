@@ -9,6 +9,7 @@
 
 #define CPUS_MAX 64
 
+struct call;
 struct thread;
 struct vcpu;
 
@@ -27,6 +28,7 @@ struct cpu {
 	struct thread *idle;
 	struct timer_queue timers;
 	struct cpu_tables tables; /* GDT, TSS, IST stacks */
+	struct call *call;	  /* atomic: what VECTOR_CALL has to run (kernel/smp_call.c) */
 
 	/* The VMM's: */
 	hpa_t vmx_region;    /* VMXON region, or the SVM host save area */
@@ -35,8 +37,8 @@ struct cpu {
 	u32 svm_next_asid;
 	u64 svm_asid_generation;
 
-	u64 idle_ns, idle_since_ns; /* time without a thread; since when, 0: busy */
-	u64 interrupts, timer_interrupts, ipis;
+	u64 idle_ns, idle_since_ns;		/* time without a thread; since when, 0: busy */
+	u64 interrupts, timer_interrupts, ipis; /* taken; the first is the sum of all */
 	u64 nmis; /* written by their handler alone; they can come anywhere */
 };
 
@@ -50,10 +52,20 @@ static inline struct cpu *this_cpu(void)
 	return cpu;
 }
 
-/* Sets up GS, GDT, TSS, IDT, CR0/CR4/EFER/PAT of the processor that calls it. */
+/* Sets up GS, GDT, TSS, IDT, CR0/CR4/EFER/PAT of the boot processor. */
 void cpu_init_boot(void);
-/* Gives this processor's IST stacks guard pages, once kspace_init() has run. */
-void cpu_guard_stacks(void);
+/*
+ * The same of another one, which must have its stacks. False, with the reason, when CPUID tells of
+ * another processor than the boot CPU's: then only exceptions can be handled there.
+ */
+MUST_CHECK bool cpu_init_other(struct cpu *cpu, char *why, size_t size);
+/* IST stacks with guard pages, once kspace_init() has run. False: out of memory. */
+MUST_CHECK bool cpu_alloc_stacks(struct cpu *cpu);
+
+/* cpu_match.c: what CPUID says about the features that the kernel and guests rely on. */
+void cpu_note_features(void); /* of the boot CPU, which calls it */
+/* Is this CPU's the same? If not, why says where they differ. Interrupts off. */
+MUST_CHECK bool cpu_matches(char *why, size_t size);
 
 /* What CPUID said about the boot processor that the kernel itself uses. */
 struct cpu_features {

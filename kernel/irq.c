@@ -36,7 +36,7 @@ int irq_register_isa(unsigned irq, irq_handler_t fn, void *ctx)
 	if (handlers[vector].fn)
 		return -EBUSY;
 	irq_register_vector(vector, fn, ctx);
-	return ioapic_route(gsi, vector, this_cpu()->apic_id, machine.isa_irq[irq].active_low,
+	return ioapic_route(gsi, vector, cpus[0]->apic_id, machine.isa_irq[irq].active_low,
 			    machine.isa_irq[irq].level);
 }
 
@@ -46,6 +46,8 @@ void irq_dispatch(unsigned vector)
 	if (vector == VECTOR_SPURIOUS ||
 	    (vector >= VECTOR_PIC_BASE && vector < VECTOR_PIC_BASE + ISA_IRQS))
 		return;
+	if (vector == VECTOR_RESCHED || vector == VECTOR_CALL)
+		this_cpu()->ipis++;
 	if (handlers[vector].fn)
 		handlers[vector].fn(handlers[vector].ctx);
 	else if (unexpected++ == 0)

@@ -24,7 +24,7 @@ void trap_load(void); /* loads it on this CPU */
 void trap_handle(struct trap_frame *f);
 
 typedef void (*irq_handler_t)(void *ctx); /* interrupt context */
-/* Routes an ISA interrupt (through the MADT's overrides) to this CPU. -EBUSY, -EINVAL. */
+/* Routes an ISA interrupt (through the MADT's overrides) to the boot CPU. -EBUSY, -EINVAL. */
 MUST_CHECK int irq_register_isa(unsigned irq, irq_handler_t fn, void *ctx);
 /* A handler for a whole vector (timer, IPIs). */
 void irq_register_vector(unsigned vector, irq_handler_t fn, void *ctx);
@@ -35,3 +35,5 @@ void irq_register_vector(unsigned vector, irq_handler_t fn, void *ctx);
  */
 MUST_CHECK int x86_rdmsr_safe(u32 msr, u64 *value);
 MUST_CHECK int x86_wrmsr_safe(u32 msr, u64 value);
+/* The same for a byte of memory that may not be mapped. */
+MUST_CHECK int x86_read_safe(const void *va, u8 *value);

@@ -13,6 +13,7 @@
 #include "kernel/panic.h"
 #include "kernel/sched.h"
 #include "kernel/selftest.h"
+#include "kernel/smp.h"
 #include "kernel/terminal.h"
 #include "kernel/thread.h"
 #include "kernel/timer.h"
@@ -45,6 +46,7 @@ static void init_interrupts(void)
 static void init_thread(void *arg)
 {
 	(void)arg;
+	smp_start();
 	vmm_init();
 	if (machine_option(&machine, "selftest", NULL, 0))
 		selftest_start();
@@ -70,7 +72,8 @@ void kernel_main(void)
 
 	frame_init(&machine);
 	kspace_init(&machine);
-	cpu_guard_stacks();
+	if (!cpu_alloc_stacks(this_cpu()))
+		panic("no memory for the boot CPU's stacks");
 
 	if (acpi_parse(&machine) < 0)
 		log_warn("no usable ACPI tables");
@@ -79,6 +82,7 @@ void kernel_main(void)
 	greet();
 	timer_setup();
 	sched_init();
+	smp_init();
 	x86_sti();
 
 	terminal_init();

@@ -48,10 +48,12 @@ void panic_begin(void)
 {
 	x86_cli();
 	claim_panic();
+	if (cpu_count && panic_elsewhere())
+		halt_forever(); /* one story at a time */
 	lockdep_off();
 	if (__atomic_add_fetch(&depth, 1, __ATOMIC_SEQ_CST) == 1) {
 		if (cpu_count > 1)
-			lapic_nmi_others();
+			lapic_nmi_others(); /* handle_nmi() finds that we have claimed it */
 		uart_stop();
 		terminal_flush_polled();
 		log_set_polled();
@@ -76,6 +78,13 @@ void panic_end(void)
 	halt_forever();
 }
 
+static const char *current_name(void)
+{
+	const struct thread *t = this_cpu()->current;
+
+	return t ? t->name : "(boot)";
+}
+
 void panic(const char *fmt, ...)
 {
 	char text[256];
@@ -86,6 +95,8 @@ void panic(const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	log_error("panic: %s", text);
+	if (cpu_count)
+		log_error("cpu %u, thread %s", this_cpu()->id, current_name());
 	panic_backtrace(0, (u64)__builtin_frame_address(0));
 	panic_end();
 }

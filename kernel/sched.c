@@ -330,7 +330,7 @@ void sched_make_ready(struct thread *t)
 	}
 	cpu = wake_up(t, rq);
 	if (cpu && cpu != this_cpu())
-		lapic_send_ipi(cpu->apic_id, VECTOR_RESCHED);
+		cpu_kick(cpu);
 	else if (cpu && cpu->current != cpu->idle)
 		timer_program(cpu); /* the running thread's slice counts now */
 }

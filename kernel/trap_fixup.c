@@ -14,7 +14,7 @@ extern const struct fixup trap_fixup_start[], trap_fixup_end[];
 
 bool trap_fixup(struct trap_frame *f)
 {
-	if (f->vector != VEC_GP)
+	if (f->vector != VEC_GP && f->vector != VEC_PF)
 		return false;
 	for (const struct fixup *e = trap_fixup_start; (u64)e < (u64)trap_fixup_end; e++) {
 		if (e->fault == f->rip) {
@@ -50,5 +50,20 @@ int x86_wrmsr_safe(u32 msr, u64 value)
 			 : "+&r"(err)
 			 : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32))
 			 : "memory");
+	return err;
+}
+
+int x86_read_safe(const void *va, u8 *value)
+{
+	u8 byte = 0;
+	int err = -EFAULT;
+
+	__asm__ volatile("1:\tmovb (%2), %1\n\t"
+			 "xor %0, %0\n"
+			 "2:\n\t" FIXUP_ENTRY(1b, 2b)
+			 : "+&r"(err), "+&q"(byte)
+			 : "r"(va)
+			 : "memory");
+	*value = byte;
 	return err;
 }

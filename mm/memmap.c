@@ -3,7 +3,8 @@
 #include "kernel/machine.h"
 
 #define PAGE 4096ull
-#define MULTIBOOT_RAM 1 /* Multiboot2 3.6.8 */
+#define LOW_RAM_END 0xa0000ull /* above are the VGA's memory and ROMs */
+#define MULTIBOOT_RAM 1	       /* Multiboot2 3.6.8 */
 
 /* What is known about one address while the lists are gone through. */
 struct probe {
@@ -56,13 +57,13 @@ static void probe_boot(struct probe *p, hpa_t base, u64 size)
 		    probe_range(p, ROUND_DOWN(base, PAGE), ROUND_UP(range_end(base, size), PAGE));
 }
 
-static struct probe probe_at(const struct machine *m, hpa_t at)
+/* What the firmware says of an address, and whether GRUB has put something there. */
+static struct probe probe_contents(const struct machine *m, hpa_t at)
 {
 	struct probe p = { .at = at, .boundary = HPA_NONE };
 
 	for (unsigned i = 0; i < m->region_count; i++)
 		probe_region(&p, &m->region[i]);
-	probe_boot(&p, 0, MIB);
 	probe_boot(&p, m->kernel_start, m->kernel_end - m->kernel_start);
 	probe_boot(&p, m->mb_info, m->mb_info_size);
 	for (unsigned i = 0; i < m->module_count; i++)
@@ -72,8 +73,9 @@ static struct probe probe_at(const struct machine *m, hpa_t at)
 
 bool memmap_next(const struct machine *m, struct memmap_span *span)
 {
-	struct probe p = probe_at(m, span->end);
+	struct probe p = probe_contents(m, span->end);
 
+	probe_boot(&p, 0, MIB);
 	span->start = span->end;
 	span->end = p.boundary;
 	span->type = p.reserved;
@@ -84,4 +86,16 @@ bool memmap_next(const struct machine *m, struct memmap_span *span)
 	else
 		span->kind = p.boot ? MEMMAP_BOOT : MEMMAP_RAM;
 	return p.boundary != HPA_NONE;
+}
+
+hpa_t memmap_low_page(const struct machine *m)
+{
+	/* The first page has the interrupt table of real mode and the BIOS' data. */
+	for (hpa_t at = PAGE; at < LOW_RAM_END; at += PAGE) {
+		struct probe p = probe_contents(m, at);
+
+		if (p.ram && !p.reserved && !p.boot)
+			return at;
+	}
+	return HPA_NONE;
 }

@@ -28,3 +28,8 @@ struct memmap_span {
  * where nothing but a hole follows. No side effects, no locks.
  */
 bool memmap_next(const struct machine *m, struct memmap_span *span);
+/*
+ * A page of RAM below 640 KiB that the firmware does not use and GRUB has put nothing into, for
+ * code that runs in real mode. HPA_NONE: there is none.
+ */
+hpa_t memmap_low_page(const struct machine *m);

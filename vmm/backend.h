@@ -25,9 +25,13 @@ struct vcpu_backend {
 	const char *name; /* "vmx", "svm" */
 	struct pt_format *format;
 
-	/* 0, or -ENODEV with one line in the log that says what is missing. Boot CPU, once. */
+	/*
+	 * These three run in interrupt context. probe: on the boot CPU, once; 0, or -ENODEV with
+	 * one line in the log that says what is missing. cpu_enable: on each, CR4.VMXE and VMXON,
+	 * or EFER.SVME and the host save area; -ENODEV with such a line when this CPU offers
+	 * something else than the boot CPU.
+	 */
 	int (*probe)(void);
-	/* each CPU: CR4.VMXE and VMXON, or EFER.SVME and the host save area */
 	int (*cpu_enable)(void);
 	void (*cpu_disable)(void);
 
@@ -89,5 +93,10 @@ struct vcpu_backend {
 extern const struct vcpu_backend *backend; /* the one in use; set by backend_init() */
 extern const struct vcpu_backend vmx_backend, svm_backend;
 
-/* name: "auto", "vmx", "svm". Probes and enables on this CPU. -ENODEV: none works (logged). */
+extern u64 cpus_for_guests; /* bit n: it is enabled on CPU n. Constant after backend_init() */
+
+/*
+ * name: "auto", "vmx", "svm". Probes, and enables it on every CPU that offers the same as the boot
+ * CPU. -ENODEV: none works (logged). After smp_start(), thread context.
+ */
 MUST_CHECK int backend_init(const char *name);

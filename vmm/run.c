@@ -4,9 +4,8 @@
  */
 #include "vmm/run.h"
 
-#include "drivers/apic.h"
 #include "kernel/cpu.h"
-#include "kernel/irq.h"
+#include "kernel/smp.h"
 #include "vmm/emulate.h"
 #include "vmm/exits.h"
 #include "vmm/first_tier.h"
@@ -20,7 +19,7 @@ void vcpu_kick(struct vcpu *v)
 	struct cpu *cpu = READ_ONCE(v->in_guest);
 
 	if (cpu)
-		lapic_send_ipi(cpu->apic_id, VECTOR_RESCHED);
+		cpu_kick(cpu);
 	if (cpu || list_empty(&v->wait.waiters))
 		return;
 	waitq_wake_all(&v->wait);

@@ -115,9 +115,9 @@ static void vcpu_power_up(struct vcpu *v)
 
 static int vcpu_init(struct vcpu *v)
 {
-	static const struct sched_params params = { .priority = GUEST_PRIORITY_DEFAULT,
-						    .weight = SCHED_WEIGHT_DEFAULT,
-						    .cpus = CPUS_ANY };
+	const struct sched_params params = { .priority = GUEST_PRIORITY_DEFAULT,
+					     .weight = SCHED_WEIGHT_DEFAULT,
+					     .cpus = cpus_for_guests };
 	char name[CONFIG_NAME + 4];
 	int r = cpuid_init(v);
 

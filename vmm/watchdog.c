@@ -10,7 +10,8 @@
  * taken at the run loop's STI.
  *
  * A probe with just that guest decides, so that processors that behave have no NMIs. The NMI goes
- * to the boot processor, the only one that runs guests.
+ * to all processors. What one of them wants of another does not wait for it: smp_interrupt() sends
+ * an NMI of its own after the interrupt, and only when it meets the guest's very entry is it lost.
  */
 #include "vmm/watchdog.h"
 
@@ -19,6 +20,7 @@
 #include "kernel/cpu.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
+#include "kernel/smp.h"
 #include "kernel/timer.h"
 #include "vmm/testvcpu.h"
 #include "vmm/vcpu.h"
@@ -34,7 +36,7 @@ static const u8 code_spin[] = { 0xeb, 0xfe };
 
 static int watchdog_start(void)
 {
-	int r = ioapic_route_nmi(machine.isa_irq[ISA_IRQ_PIT].gsi, this_cpu()->apic_id,
+	int r = ioapic_route_nmi(machine.isa_irq[ISA_IRQ_PIT].gsi,
 				 machine.isa_irq[ISA_IRQ_PIT].active_low);
 
 	if (r == 0)
@@ -88,7 +90,8 @@ void watchdog_init(void)
 	}
 	/* No IOAPIC with that pin: no watchdog, and without it the probe might never end. */
 	if (watchdog_start() == 0) {
-		if (watchdog_needed(v))
+		smp_kick_by_nmi = watchdog_needed(v);
+		if (smp_kick_by_nmi)
 			log_info("this machine masks interrupts for guests that disable them: "
 				 "NMI watchdog at %u Hz",
 				 WATCHDOG_HZ);

@@ -177,6 +177,25 @@ static void test_random(void **state)
 	}
 }
 
+static void test_low_page(void **state)
+{
+	(void)state;
+	assert_int_equal(memmap_low_page(&m), HPA_NONE);
+	region(0, 0x9fc00, 1);
+	assert_int_equal(memmap_low_page(&m), 0x1000);
+	region(0x800, 0x801, 2); /* one byte of the page */
+	assert_int_equal(memmap_low_page(&m), 0x2000);
+	module(0x2fff, 2);
+	assert_int_equal(memmap_low_page(&m), 0x4000);
+	m.mb_info = 0x4000;
+	m.mb_info_size = 0x9af00;
+	assert_int_equal(memmap_low_page(&m), HPA_NONE); /* the last page is not all RAM */
+	region(0x9f000, 0x2000, 1);
+	assert_int_equal(memmap_low_page(&m), 0x9f000);
+	m.mb_info_size += 0x1000;
+	assert_int_equal(memmap_low_page(&m), HPA_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +203,7 @@ int main(void)
 		cmocka_unit_test_setup(test_pc, setup),
 		cmocka_unit_test_setup(test_contradictions, setup),
 		cmocka_unit_test_setup(test_absurd, setup),
+		cmocka_unit_test_setup(test_low_page, setup),
 		cmocka_unit_test(test_random),
 	};
 

@@ -27,8 +27,11 @@
 
 struct svm_features svm_features;
 
+static struct cpuid_regs boot_leaf; /* CPUID_SVM of the boot CPU */
+
 static void svm_read_features(struct cpuid_regs r)
 {
+	boot_leaf = r;
 	svm_features.revision = r.eax & 0xff;
 	svm_features.asids = r.ebx;
 	svm_features.nrip = r.edx & CPUID_SVM_EDX_NRIPS;
@@ -106,12 +109,31 @@ static void svm_cpu_disable(void)
 	cpu->vmx_region = cpu->svm_host_vmcb = 0;
 }
 
+/* This processor, compared with what svm_probe() found on the boot CPU. */
+static int svm_check_cpu(const struct cpu *cpu)
+{
+	struct cpuid_regs r = x86_cpuid(CPUID_SVM, 0);
+
+	if (svm_disabled_by_firmware()) {
+		log_error("svm: CPU %u: disabled by the firmware (VM_CR.SVMDIS)", cpu->id);
+		return -ENODEV;
+	}
+	if (r.eax == boot_leaf.eax && r.ebx == boot_leaf.ebx && r.edx == boot_leaf.edx)
+		return 0;
+	log_error("svm: CPU %u: CPUID 8000_000A is %#x %#x %#x, the boot CPU's %#x %#x %#x",
+		  cpu->id, r.eax, r.ebx, r.edx, boot_leaf.eax, boot_leaf.ebx, boot_leaf.edx);
+	return -ENODEV;
+}
+
 static int svm_cpu_enable(void)
 {
 	struct cpu *cpu = this_cpu();
-	hpa_t save = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
-	hpa_t host = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
+	hpa_t save, host;
 
+	if (svm_check_cpu(cpu) != 0)
+		return -ENODEV;
+	save = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
+	host = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
 	if (save != HPA_NONE)
 		cpu->vmx_region = save;
 	if (host != HPA_NONE)

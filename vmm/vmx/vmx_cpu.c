@@ -38,9 +38,8 @@ static int control_choose(u32 msr, u32 needed, u32 wanted, u32 *value, const cha
 	return 0;
 }
 
-static int probe_controls(bool true_controls)
+static int read_controls(struct vmx_caps *c, bool true_controls)
 {
-	struct vmx_caps *c = &vmx_caps;
 	u32 cpu = CPU_USE_TSC_OFFSETTING | CPU_HLT_EXITING | CPU_MWAIT_EXITING | CPU_RDPMC_EXITING |
 		  CPU_CR8_LOAD_EXITING | CPU_CR8_STORE_EXITING | CPU_MOV_DR_EXITING |
 		  CPU_USE_IO_BITMAPS | CPU_USE_MSR_BITMAPS | CPU_MONITOR_EXITING |
@@ -86,17 +85,14 @@ static int probe_feature_control(void)
 	return -ENODEV;
 }
 
-int vmx_probe(void)
+/* What this processor's VMX can do. -ENODEV with a line in the log: too little. */
+static int read_caps(struct vmx_caps *c)
 {
-	struct vmx_caps *c = &vmx_caps;
-	u64 basic;
+	u64 basic = x86_rdmsr(MSR_VMX_BASIC);
 
-	if (!(x86_cpuid(1, 0).ecx & CPUID_1_ECX_VMX) || probe_feature_control() != 0)
-		return -ENODEV;
-	basic = x86_rdmsr(MSR_VMX_BASIC);
 	c->revision = basic & VMX_BASIC_REVISION;
 	c->ins_outs_info = basic & VMX_BASIC_INS_OUTS;
-	if (probe_controls(basic & VMX_BASIC_TRUE_CONTROLS) != 0)
+	if (read_controls(c, basic & VMX_BASIC_TRUE_CONTROLS) != 0)
 		return -ENODEV;
 	c->pause_loops = x86_rdmsr(MSR_VMX_PROCBASED_CTLS2) >> 32 & CPU2_PAUSE_LOOP_EXITING;
 	c->ept_vpid = x86_rdmsr(MSR_VMX_EPT_VPID_CAP);
@@ -105,32 +101,86 @@ int vmx_probe(void)
 			  EPT_NEEDED & ~c->ept_vpid);
 		return -ENODEV;
 	}
-	pt_format_ept.pages_1g = false; /* guests' frames come 2 MiB at a time */
 	c->cr0_fixed0 = x86_rdmsr(MSR_VMX_CR0_FIXED0);
 	c->cr0_fixed1 = x86_rdmsr(MSR_VMX_CR0_FIXED1);
 	c->cr4_fixed0 = x86_rdmsr(MSR_VMX_CR4_FIXED0);
 	c->cr4_fixed1 = x86_rdmsr(MSR_VMX_CR4_FIXED1);
+	return 0;
+}
+
+int vmx_probe(void)
+{
+	if (!(x86_cpuid(1, 0).ecx & CPUID_1_ECX_VMX) || probe_feature_control() != 0 ||
+	    read_caps(&vmx_caps) != 0)
+		return -ENODEV;
+	pt_format_ept.pages_1g = false; /* guests' frames come 2 MiB at a time */
 	vmx_selftest_register();
 	return 0;
 }
 
-int vmx_cpu_enable(void)
+/* NULL, or what this processor's VMX has not like the boot CPU's. */
+static const char *difference(const struct vmx_caps *c)
 {
-	hpa_t region = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
+	const struct vmx_caps *boot = &vmx_caps;
 
-	if (region == HPA_NONE)
-		return -ENOMEM;
+	if (c->revision != boot->revision)
+		return "the VMCS revision";
+	if (c->pin != boot->pin || c->cpu != boot->cpu || c->cpu2 != boot->cpu2)
+		return "the execution controls";
+	if (c->exit != boot->exit || c->entry != boot->entry)
+		return "the exit or entry controls";
+	if (c->ept_vpid != boot->ept_vpid)
+		return "EPT or VPID";
+	if (c->cr0_fixed0 != boot->cr0_fixed0 || c->cr0_fixed1 != boot->cr0_fixed1 ||
+	    c->cr4_fixed0 != boot->cr4_fixed0 || c->cr4_fixed1 != boot->cr4_fixed1)
+		return "the fixed bits of CR0 or CR4";
+	return c->ins_outs_info != boot->ins_outs_info ? "the information about INS and OUTS"
+						       : NULL;
+}
+
+/* This processor, compared with what vmx_probe() found on the boot CPU. */
+static int check_caps(void)
+{
+	struct vmx_caps caps = { 0 };
+	const char *what;
+
+	if (probe_feature_control() != 0 || read_caps(&caps) != 0)
+		return -ENODEV;
+	what = difference(&caps);
+	if (!what)
+		return 0;
+	log_error("vmx: CPU %u differs from the boot CPU in %s", this_cpu()->id, what);
+	return -ENODEV;
+}
+
+static int enter_vmx_operation(hpa_t region)
+{
 	memset(phys_to_virt(region), 0, FRAME_SIZE);
 	*(u32 *)phys_to_virt(region) = vmx_caps.revision;
 	x86_write_cr0((x86_read_cr0() | vmx_caps.cr0_fixed0) & vmx_caps.cr0_fixed1);
 	x86_write_cr4((x86_read_cr4() | vmx_caps.cr4_fixed0) & vmx_caps.cr4_fixed1);
-	if (__vmx_on(&region) != 0) {
-		log_error("vmx: VMXON failed");
+	if (__vmx_on(&region) == 0)
+		return 0;
+	log_error("vmx: CPU %u: VMXON failed", this_cpu()->id);
+	return -EIO;
+}
+
+int vmx_cpu_enable(void)
+{
+	hpa_t region;
+	int r = check_caps();
+
+	if (r)
+		return r;
+	region = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
+	if (region == HPA_NONE)
+		return -ENOMEM;
+	r = enter_vmx_operation(region);
+	if (r)
 		frame_free(region, FRAME_ORDER_4K);
-		return -EIO;
-	}
-	this_cpu()->vmx_region = region;
-	return 0;
+	else
+		this_cpu()->vmx_region = region;
+	return r;
 }
 
 void vmx_cpu_disable(void)
