@@ -12,6 +12,18 @@ struct vcpu;
 struct partition;
 struct pt_format;
 
+/*
+ * Where the guest executes, and all that decides how the code there is translated and decoded.
+ * Hidden bits of CR0 and CR4 (VMXE, CD, NW), which decide nothing of that, are as the processor has
+ * them.
+ */
+struct guest_context {
+	u64 rip, cs_base;
+	u64 cr0, cr3, cr4, efer;
+	u8 cpl;
+	u8 bits; /* 16, 32 or 64: the default size of code at CS:RIP */
+};
+
 /* Which accesses exit. Ports: all of them always; these refine MSRs and exceptions. */
 enum msr_trap { MSR_TRAP_NONE = 0, MSR_TRAP_READ = 1, MSR_TRAP_WRITE = 2, MSR_TRAP_BOTH = 3 };
 
@@ -64,6 +76,7 @@ struct vcpu_backend {
 	 * RFLAGS.TF is set, so that the guest must get its single-step trap.
 	 */
 	bool (*skip)(struct vcpu *v, u64 next_rip);
+	void (*get_context)(struct vcpu *v, struct guest_context *c);
 	void (*get_seg)(struct vcpu *v, enum segment_name seg, struct segment *s);
 	void (*set_seg)(struct vcpu *v, enum segment_name seg, const struct segment *s);
 

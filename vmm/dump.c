@@ -20,13 +20,15 @@ struct vcpu_picture {
 static void picture_take(struct vcpu *v, struct vcpu_picture *pic)
 {
 	u64 flags = vcpu_inspect_begin(v);
+	struct guest_context c;
 
+	backend->get_context(v, &c);
 	for (unsigned i = 0; i < REG_COUNT; i++)
 		pic->reg[i] = vcpu_get_reg(v, i);
 	for (unsigned i = 0; i < SEG_COUNT; i++)
 		backend->get_seg(v, i, &pic->seg[i]);
-	pic->code_len = guest_fetch(v, pic->code, sizeof(pic->code));
-	pic->code_bits = guest_code_bits(v);
+	pic->code_len = guest_fetch(v, &c, pic->code, sizeof(pic->code));
+	pic->code_bits = c.bits;
 	vcpu_inspect_end(v, flags);
 }
 

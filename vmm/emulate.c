@@ -6,21 +6,17 @@
 
 #include "error.h"
 #include "lib/format.h"
-#include "lib/string.h"
 #include "vmm/emulate_insn.h"
 #include "vmm/known_length.h"
 #include "vmm/partition.h"
 
 #define PAGE_SIZE 4096u
 
-/* Bytes that a bus without memory returns. */
-#define OPEN_BUS 0xff
-
 static enum exit_action stop_unknown(struct emulation *e)
 {
 	u8 bytes[INSN_MAX];
 	char text[3 * INSN_MAX + 1] = "";
-	unsigned len = guest_fetch(e->v, bytes, sizeof(bytes));
+	unsigned len = guest_fetch(e->v, &e->context, bytes, sizeof(bytes));
 
 	for (unsigned i = 0; i < len; i++)
 		snprintf(text + 3 * i, 4, "%02x ", bytes[i]);
@@ -39,35 +35,37 @@ enum exit_action emulate_result(struct emulation *e, int r)
 	}
 }
 
-/* It was executed and yet cannot be read: the guest has changed its tables since. */
-static int raise_fetch_fault(struct vcpu *v)
+/*
+ * It was executed and yet cannot be read: the guest has changed its tables since, for the page of
+ * its first byte or for the one it goes on in.
+ */
+static int raise_fetch_fault(struct emulation *e)
 {
-	unsigned access = ACCESS_FETCH | (guest_cpl(v) == 3 ? ACCESS_USER : 0);
-	gva_t gva = guest_rip_linear(v);
+	gva_t gva = guest_rip_linear(&e->context), next = ROUND_DOWN(gva, PAGE_SIZE) + PAGE_SIZE;
+	int r = emulate_probe_code(e, gva);
+
+	return r == -EINVAL ? emulate_probe_code(e, e->context.bits == 64 ? next : (u32)next) : r;
+}
+
+int emulate_probe_code(struct emulation *e, gva_t gva)
+{
 	u32 error = 0;
 	gpa_t gpa;
-	int r = guest_translate(v, gva, access, &gpa, &error);
+	int r = guest_translate_code(e->v, &e->context, gva, NULL, &gpa, &error);
 
 	if (r == -EFAULT)
-		event_raise_pf(v, gva, error);
+		event_raise_pf(e->v, gva, error);
 	return r ? r : -EINVAL;
 }
 
 int emulate_decode(struct emulation *e)
 {
-	u8 bytes[INSN_MAX];
-	unsigned len = guest_fetch(e->v, bytes, sizeof(bytes));
-	int r;
+	int r = insn_fetch(e->v, &e->context, &e->insn);
 
-	if (!len)
-		return raise_fetch_fault(e->v);
-	e->bits = guest_code_bits(e->v);
-	r = insn_decode(&e->insn, bytes, len, e->bits);
-	if (r == -EAGAIN) /* it goes on in a page that has no RAM */
-		return -EINVAL;
-	if (!r)
-		e->exit->length = e->insn.length;
-	return r;
+	if (unlikely(r))
+		return r == -EFAULT ? raise_fetch_fault(e) : r;
+	e->exit->length = e->insn->length;
+	return 0;
 }
 
 /* The first bytes of instructions whose exit names them, without prefixes. */
@@ -87,15 +85,13 @@ const struct known_length known_lengths[VM_EXIT_REASONS] = {
 
 unsigned emulate_length(struct vcpu *v, struct vm_exit *exit)
 {
-	unsigned length = known_length_at(v, exit, vcpu_get_reg(v, REG_CR3));
-	u8 bytes[INSN_MAX];
-	struct insn insn;
+	struct guest_context c;
+	const struct insn *insn;
+	unsigned length;
 
+	backend->get_context(v, &c);
+	length = known_length_at(v, exit, c.cr3);
 	if (likely(length))
 		return length;
-	memset(bytes, OPEN_BUS, sizeof(bytes));
-	guest_fetch(v, bytes, sizeof(bytes));
-	if (insn_decode(&insn, bytes, sizeof(bytes), guest_code_bits(v)))
-		return 0;
-	return insn.length;
+	return insn_fetch(v, &c, &insn) ? 0 : insn->length;
 }

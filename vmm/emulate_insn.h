@@ -2,6 +2,7 @@
 /* Between the files of the emulator: one instruction at work. */
 #include "compiler.h"
 #include "types.h"
+#include "vmm/backend.h"
 #include "vmm/decode.h"
 #include "vmm/exit.h"
 #include "vmm/guestwalk.h"
@@ -11,8 +12,8 @@ struct vcpu;
 struct emulation {
 	struct vcpu *v;
 	struct vm_exit *exit;
-	struct insn insn;
-	unsigned bits;	       /* of the code: 16, 32, 64 */
+	struct guest_context context;
+	const struct insn *insn;
 	struct guest_span mem; /* the memory operand, once it is mapped */
 };
 
@@ -23,6 +24,11 @@ struct emulation {
 enum exit_action emulate_result(struct emulation *e, int r);
 /* Reads and decodes the instruction at RIP. 0, -EINVAL, or -EFAULT after raising in the guest. */
 MUST_CHECK int emulate_decode(struct emulation *e);
+/*
+ * Code there could not be read. -EFAULT after raising the #PF that the guest's tables now give;
+ * -EINVAL: they give none, so that it is the memory that is no RAM.
+ */
+MUST_CHECK int emulate_probe_code(struct emulation *e, gva_t gva);
 
 /* emulate_operand.c */
 static inline u64 size_mask(unsigned bytes)

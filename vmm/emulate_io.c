@@ -7,16 +7,16 @@
 #define IO_SEGMENT_UNKNOWN 0xff
 
 /* What the vendor did not tell of a string instruction is in its bytes. */
-static int string_io_describe(struct emulation *e)
+static int string_io_describe(struct emulation *e, struct insn *insn)
 {
 	const struct vm_exit *exit = e->exit;
-	struct insn *insn = &e->insn;
 	int r = 0;
 
 	if (!exit->u.io.addr_size || (!exit->u.io.in && exit->u.io.segment == IO_SEGMENT_UNKNOWN)) {
 		r = emulate_decode(e);
+		if (!r)
+			*insn = *e->insn;
 	} else {
-		e->bits = guest_code_bits(e->v);
 		insn->addr_size = exit->u.io.addr_size;
 		insn->segment = exit->u.io.in ? SEG_ES : exit->u.io.segment;
 	}
@@ -30,15 +30,19 @@ static int string_io_describe(struct emulation *e)
 	insn->op_size = exit->u.io.size;
 	insn->rep = exit->u.io.rep;
 	insn->repne = false;
+	e->insn = insn;
 	return r;
 }
 
 static enum exit_action string_io(struct vcpu *v, struct vm_exit *exit)
 {
 	struct emulation e = { .v = v, .exit = exit };
+	struct insn insn = { 0 };
 	u8 length = exit->length;
-	int r = string_io_describe(&e);
+	int r;
 
+	backend->get_context(v, &e.context);
+	r = string_io_describe(&e, &insn);
 	if (!r)
 		r = emulate_string(&e);
 	if (length)

@@ -16,34 +16,34 @@ struct instruction {
 static int do_mov(struct emulation *e)
 {
 	u64 value;
-	int r = emulate_get(e, &e->insn.src, &value);
+	int r = emulate_get(e, &e->insn->src, &value);
 
-	return r ? r : emulate_put(e, &e->insn.dst, value);
+	return r ? r : emulate_put(e, &e->insn->dst, value);
 }
 
 static int do_movsx(struct emulation *e)
 {
-	unsigned shift = 64 - 8 * e->insn.src.size;
+	unsigned shift = 64 - 8 * e->insn->src.size;
 	u64 value;
-	int r = emulate_get(e, &e->insn.src, &value);
+	int r = emulate_get(e, &e->insn->src, &value);
 
-	return r ? r : emulate_put(e, &e->insn.dst, (u64)((s64)(value << shift) >> shift));
+	return r ? r : emulate_put(e, &e->insn->dst, (u64)((s64)(value << shift) >> shift));
 }
 
 static int do_movbe(struct emulation *e)
 {
 	u64 value;
-	int r = emulate_get(e, &e->insn.src, &value);
+	int r = emulate_get(e, &e->insn->src, &value);
 
-	value = __builtin_bswap64(value) >> (64 - 8 * e->insn.op_size);
-	return r ? r : emulate_put(e, &e->insn.dst, value);
+	value = __builtin_bswap64(value) >> (64 - 8 * e->insn->op_size);
+	return r ? r : emulate_put(e, &e->insn->dst, value);
 }
 
 static int get_both(struct emulation *e, u64 *dst, u64 *src)
 {
-	int r = emulate_get(e, &e->insn.dst, dst);
+	int r = emulate_get(e, &e->insn->dst, dst);
 
-	return r ? r : emulate_get(e, &e->insn.src, src);
+	return r ? r : emulate_get(e, &e->insn->src, src);
 }
 
 static u64 get_flags(struct emulation *e)
@@ -58,15 +58,15 @@ static void set_flags(struct emulation *e, u64 rflags)
 
 static int do_binary(struct emulation *e)
 {
-	bool keeps = e->insn.op == OP_CMP || e->insn.op == OP_TEST;
+	bool keeps = e->insn->op == OP_CMP || e->insn->op == OP_TEST;
 	u64 flags = get_flags(e), a, b;
 	int r = get_both(e, &a, &b);
 
 	if (r)
 		return r;
-	a = alu_binary(e->insn.op, a, b, e->insn.dst.size, &flags);
+	a = alu_binary(e->insn->op, a, b, e->insn->dst.size, &flags);
 	if (!keeps)
-		r = emulate_put(e, &e->insn.dst, a);
+		r = emulate_put(e, &e->insn->dst, a);
 	if (!r)
 		set_flags(e, flags);
 	return r;
@@ -75,11 +75,11 @@ static int do_binary(struct emulation *e)
 static int do_unary(struct emulation *e)
 {
 	u64 flags = get_flags(e), a;
-	int r = emulate_get(e, &e->insn.dst, &a);
+	int r = emulate_get(e, &e->insn->dst, &a);
 
 	if (!r)
-		r = emulate_put(e, &e->insn.dst,
-				alu_unary(e->insn.op, a, e->insn.dst.size, &flags));
+		r = emulate_put(e, &e->insn->dst,
+				alu_unary(e->insn->op, a, e->insn->dst.size, &flags));
 	if (!r)
 		set_flags(e, flags);
 	return r;
@@ -92,8 +92,8 @@ static int do_shift(struct emulation *e)
 
 	if (r)
 		return r;
-	a = alu_shift(e->insn.op, a, (unsigned)count, e->insn.dst.size, &flags);
-	r = emulate_put(e, &e->insn.dst, a);
+	a = alu_shift(e->insn->op, a, (unsigned)count, e->insn->dst.size, &flags);
+	r = emulate_put(e, &e->insn->dst, a);
 	if (!r)
 		set_flags(e, flags);
 	return r;
@@ -101,7 +101,7 @@ static int do_shift(struct emulation *e)
 
 static int do_setcc(struct emulation *e)
 {
-	return emulate_put(e, &e->insn.dst, alu_condition(e->insn.cond, get_flags(e)));
+	return emulate_put(e, &e->insn->dst, alu_condition(e->insn->cond, get_flags(e)));
 }
 
 /* Memory is read, and the upper half of a 32-bit register cleared, whatever the condition. */
@@ -110,9 +110,9 @@ static int do_cmovcc(struct emulation *e)
 	u64 old, value;
 	int r = get_both(e, &old, &value);
 
-	if (!r && alu_condition(e->insn.cond, get_flags(e)))
+	if (!r && alu_condition(e->insn->cond, get_flags(e)))
 		old = value;
-	return r ? r : emulate_put(e, &e->insn.dst, old);
+	return r ? r : emulate_put(e, &e->insn->dst, old);
 }
 
 static int do_imul(struct emulation *e)
@@ -121,7 +121,7 @@ static int do_imul(struct emulation *e)
 	int r = get_both(e, &a, &b);
 
 	if (!r)
-		r = emulate_put(e, &e->insn.dst, alu_imul(a, b, e->insn.op_size, &flags));
+		r = emulate_put(e, &e->insn->dst, alu_imul(a, b, e->insn->op_size, &flags));
 	if (!r)
 		set_flags(e, flags);
 	return r;
@@ -130,10 +130,10 @@ static int do_imul(struct emulation *e)
 /* AX = AL * operand, or rDX:rAX = rAX * operand. */
 static int do_mul(struct emulation *e)
 {
-	struct operand low = { .kind = OPERAND_REG, .size = e->insn.op_size, .reg = REG_RAX };
+	struct operand low = { .kind = OPERAND_REG, .size = e->insn->op_size, .reg = REG_RAX };
 	struct operand high = low;
 	u64 flags = get_flags(e), a, b, upper;
-	int r = emulate_get(e, &e->insn.dst, &b);
+	int r = emulate_get(e, &e->insn->dst, &b);
 
 	high.reg = low.size == 1 ? REG_RAX : REG_RDX;
 	high.high8 = low.size == 1;
@@ -154,8 +154,8 @@ static int do_xchg(struct emulation *e)
 	int r = get_both(e, &a, &b);
 
 	if (!r)
-		r = emulate_put(e, &e->insn.dst, b);
-	return r ? r : emulate_put(e, &e->insn.src, a);
+		r = emulate_put(e, &e->insn->dst, b);
+	return r ? r : emulate_put(e, &e->insn->src, a);
 }
 
 static int do_xadd(struct emulation *e)
@@ -165,14 +165,14 @@ static int do_xadd(struct emulation *e)
 
 	if (r)
 		return r;
-	sum = alu_binary(OP_ADD, a, b, e->insn.dst.size, &flags);
+	sum = alu_binary(OP_ADD, a, b, e->insn->dst.size, &flags);
 	/* With both operands the same register the sum stays. */
-	if (e->insn.dst.kind == OPERAND_MEM)
-		r = emulate_put(e, &e->insn.dst, sum);
+	if (e->insn->dst.kind == OPERAND_MEM)
+		r = emulate_put(e, &e->insn->dst, sum);
 	if (!r)
-		r = emulate_put(e, &e->insn.src, a);
-	if (!r && e->insn.dst.kind == OPERAND_REG)
-		r = emulate_put(e, &e->insn.dst, sum);
+		r = emulate_put(e, &e->insn->src, a);
+	if (!r && e->insn->dst.kind == OPERAND_REG)
+		r = emulate_put(e, &e->insn->dst, sum);
 	if (!r)
 		set_flags(e, flags);
 	return r;
@@ -181,7 +181,7 @@ static int do_xadd(struct emulation *e)
 /* The destination gets a write cycle even when the comparison fails: SDM 2A, CMPXCHG. */
 static int do_cmpxchg(struct emulation *e)
 {
-	struct operand acc = { .kind = OPERAND_REG, .size = e->insn.dst.size, .reg = REG_RAX };
+	struct operand acc = { .kind = OPERAND_REG, .size = e->insn->dst.size, .reg = REG_RAX };
 	u64 flags = get_flags(e), old, new, expected;
 	int r = get_both(e, &old, &new);
 
@@ -190,7 +190,7 @@ static int do_cmpxchg(struct emulation *e)
 	if (r)
 		return r;
 	alu_binary(OP_CMP, expected, old, acc.size, &flags);
-	r = emulate_put(e, &e->insn.dst, flags & RFLAGS_ZF ? new : old);
+	r = emulate_put(e, &e->insn->dst, flags & RFLAGS_ZF ? new : old);
 	if (!r && !(flags & RFLAGS_ZF))
 		r = emulate_put(e, &acc, old);
 	if (!r)
@@ -205,16 +205,16 @@ static int do_bit(struct emulation *e)
 
 	if (r)
 		return r;
-	bit = 1ull << (bit & (8 * e->insn.dst.size - 1));
+	bit = 1ull << (bit & (8 * e->insn->dst.size - 1));
 	flags = value & bit ? flags | RFLAGS_CF : flags & ~RFLAGS_CF;
-	if (e->insn.op == OP_BTS)
+	if (e->insn->op == OP_BTS)
 		value |= bit;
-	else if (e->insn.op == OP_BTR)
+	else if (e->insn->op == OP_BTR)
 		value &= ~bit;
 	else
 		value ^= bit;
-	if (e->insn.op != OP_BT)
-		r = emulate_put(e, &e->insn.dst, value);
+	if (e->insn->op != OP_BT)
+		r = emulate_put(e, &e->insn->dst, value);
 	if (!r)
 		set_flags(e, flags);
 	return r;
@@ -224,7 +224,7 @@ static unsigned stack_size(struct emulation *e)
 {
 	struct segment ss;
 
-	if (e->bits == 64)
+	if (e->context.bits == 64)
 		return 8;
 	backend->get_seg(e->v, SEG_SS, &ss);
 	return ss.attr & SEG_ATTR_DB ? 4 : 2;
@@ -239,12 +239,12 @@ static void set_stack_pointer(struct emulation *e, u64 rsp)
 
 static int do_push(struct emulation *e)
 {
-	u64 rsp = vcpu_get_reg(e->v, REG_RSP) - e->insn.op_size, value;
+	u64 rsp = vcpu_get_reg(e->v, REG_RSP) - e->insn->op_size, value;
 	struct guest_span stack;
-	int r = emulate_get(e, &e->insn.src, &value);
+	int r = emulate_get(e, &e->insn->src, &value);
 
 	if (!r)
-		r = emulate_map(e, SEG_SS, rsp & size_mask(stack_size(e)), e->insn.op_size,
+		r = emulate_map(e, SEG_SS, rsp & size_mask(stack_size(e)), e->insn->op_size,
 				ACCESS_WRITE, &stack);
 	if (!r)
 		r = guest_span_access(e->v, &stack, &value, true);
@@ -257,16 +257,16 @@ static int do_pop(struct emulation *e)
 {
 	u64 rsp = vcpu_get_reg(e->v, REG_RSP), value = 0;
 	struct guest_span stack;
-	int r = emulate_map(e, SEG_SS, rsp & size_mask(stack_size(e)), e->insn.op_size, ACCESS_READ,
-			    &stack);
+	int r = emulate_map(e, SEG_SS, rsp & size_mask(stack_size(e)), e->insn->op_size,
+			    ACCESS_READ, &stack);
 
 	if (!r)
 		r = guest_span_access(e->v, &stack, &value, false);
 	if (r)
 		return r;
 	/* RSP first: POP RSP keeps what was popped. A memory operand is mapped already. */
-	set_stack_pointer(e, rsp + e->insn.op_size);
-	return emulate_put(e, &e->insn.dst, value);
+	set_stack_pointer(e, rsp + e->insn->op_size);
+	return emulate_put(e, &e->insn->dst, value);
 }
 
 static int do_nop(struct emulation *e)
@@ -299,7 +299,7 @@ static const struct instruction instructions[OP_COUNT] = {
 
 int emulate_instruction(struct emulation *e)
 {
-	const struct insn *insn = &e->insn;
+	const struct insn *insn = e->insn;
 	const struct instruction *i = &instructions[insn->op];
 	int r = 0;
 
@@ -317,21 +317,15 @@ int emulate_instruction(struct emulation *e)
  * else the bus answers with ones, and FF FF is an undefined instruction. The address is counted as
  * stray.
  */
-static enum exit_action fetch_outside_ram(struct vcpu *v, struct vm_exit *exit)
+static enum exit_action fetch_outside_ram(struct emulation *e)
 {
-	unsigned access = ACCESS_FETCH | (guest_cpl(v) == 3 ? ACCESS_USER : 0);
-	struct iobus *bus = &v->partition->bus;
-	gva_t gva = guest_rip_linear(v);
-	u32 error = 0;
-	gpa_t gpa;
+	struct iobus *bus = &e->v->partition->bus;
 
-	if (guest_translate(v, gva, access, &gpa, &error) == -EFAULT) {
-		event_raise_pf(v, gva, error);
+	if (emulate_probe_code(e, guest_rip_linear(&e->context)) == -EFAULT)
 		return EXIT_RESUME;
-	}
 	bus->stray_memory++;
-	bus->last_stray_memory = exit->u.fault.gpa;
-	event_raise_ud(v);
+	bus->last_stray_memory = e->exit->u.fault.gpa;
+	event_raise_ud(e->v);
 	return EXIT_RESUME;
 }
 
@@ -340,8 +334,9 @@ enum exit_action emulate_mmio(struct vcpu *v, struct vm_exit *exit)
 	struct emulation e = { .v = v, .exit = exit };
 	int r;
 
+	backend->get_context(v, &e.context);
 	if (exit->u.fault.fetch)
-		return fetch_outside_ram(v, exit);
+		return fetch_outside_ram(&e);
 	if (exit->in_flight.kind != EVENT_NONE) {
 		partition_error(v, "an event's delivery touched memory outside RAM at %#lx",
 				exit->u.fault.gpa);

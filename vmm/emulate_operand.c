@@ -8,7 +8,7 @@
 
 unsigned emulate_access_user(struct emulation *e)
 {
-	return guest_cpl(e->v) == 3 ? ACCESS_USER : 0;
+	return e->context.cpl == 3 ? ACCESS_USER : 0;
 }
 
 static bool is_bit_test(enum insn_op op)
@@ -19,7 +19,7 @@ static bool is_bit_test(enum insn_op op)
 /* BT and its relatives take any bit offset from a register: it reaches operands far away. */
 static s64 bit_test_displacement(struct emulation *e)
 {
-	const struct operand *src = &e->insn.src;
+	const struct operand *src = &e->insn->src;
 	unsigned shift = 64 - 8 * src->size;
 	s64 bit = (s64)(vcpu_get_reg(e->v, src->reg) << shift) >> shift;
 
@@ -28,7 +28,7 @@ static s64 bit_test_displacement(struct emulation *e)
 
 static u64 effective_address(struct emulation *e)
 {
-	const struct insn *insn = &e->insn;
+	const struct insn *insn = e->insn;
 	u64 address = (u64)insn->mem_disp;
 
 	if (insn->mem_rip)
@@ -54,7 +54,8 @@ int emulate_map(struct emulation *e, enum segment_name seg, u64 offset, unsigned
 		unsigned access, struct guest_span *span)
 {
 	gva_t gva;
-	unsigned vector = guest_linear_check(e->v, e->bits, seg, offset, size, access, &gva);
+	unsigned vector =
+	    guest_linear_check(e->v, e->context.bits, seg, offset, size, access, &gva);
 
 	if (vector)
 		return raise_segment(e, vector);
@@ -78,14 +79,15 @@ static bool fault_was_operand(const struct emulation *e, gva_t gva, unsigned siz
 
 int emulate_map_operand(struct emulation *e, bool write)
 {
-	const struct insn *insn = &e->insn;
+	const struct insn *insn = e->insn;
 	unsigned size = insn->dst.kind == OPERAND_MEM ? insn->dst.size : insn->src.size;
 	unsigned access = write ? ACCESS_WRITE : ACCESS_READ;
 	u64 offset = effective_address(e);
 	unsigned vector;
 	gva_t gva;
 
-	vector = guest_linear_check(e->v, e->bits, insn->segment, offset, size, access, &gva);
+	vector =
+	    guest_linear_check(e->v, e->context.bits, insn->segment, offset, size, access, &gva);
 	if (unlikely(vector))
 		return raise_segment(e, vector);
 	if (likely(fault_was_operand(e, gva, size, write))) {

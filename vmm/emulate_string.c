@@ -32,14 +32,14 @@ static bool is_backward(struct emulation *e)
 
 static u64 string_register(struct emulation *e, unsigned reg)
 {
-	return vcpu_get_reg(e->v, reg) & size_mask(e->insn.addr_size);
+	return vcpu_get_reg(e->v, reg) & size_mask(e->insn->addr_size);
 }
 
 static void string_register_add(struct emulation *e, unsigned reg, s64 delta)
 {
 	u64 old = vcpu_get_reg(e->v, reg);
 
-	vcpu_set_reg(e->v, reg, size_merge(old, old + (u64)delta, e->insn.addr_size));
+	vcpu_set_reg(e->v, reg, size_merge(old, old + (u64)delta, e->insn->addr_size));
 }
 
 /*
@@ -49,13 +49,14 @@ static void string_register_add(struct emulation *e, unsigned reg, s64 delta)
 static unsigned string_run(struct emulation *e, const struct string_side *s, u64 offset,
 			   unsigned access, unsigned count, gva_t gva)
 {
-	unsigned size = e->insn.op_size, room = PAGE_SIZE - (unsigned)(gva & (PAGE_SIZE - 1));
+	unsigned size = e->insn->op_size, room = PAGE_SIZE - (unsigned)(gva & (PAGE_SIZE - 1));
 	gva_t same;
 
 	count = MIN(count, MIN(room, STEP_BYTES) / size);
-	if (count <= 1 || is_backward(e) || size_mask(e->insn.addr_size) - offset < count * size)
+	if (count <= 1 || is_backward(e) || size_mask(e->insn->addr_size) - offset < count * size)
 		return 1;
-	return guest_linear_check(e->v, e->bits, s->seg, offset, count * size, access, &same)
+	return guest_linear_check(e->v, e->context.bits, s->seg, offset, count * size, access,
+				  &same)
 		   ? 1
 		   : count;
 }
@@ -64,9 +65,10 @@ static unsigned string_run(struct emulation *e, const struct string_side *s, u64
 static int string_map(struct emulation *e, struct string_side *s, unsigned access, unsigned *count)
 {
 	u64 offset = string_register(e, s->reg);
-	unsigned size = e->insn.op_size;
+	unsigned size = e->insn->op_size;
 	gva_t gva;
-	unsigned vector = guest_linear_check(e->v, e->bits, s->seg, offset, size, access, &gva);
+	unsigned vector =
+	    guest_linear_check(e->v, e->context.bits, s->seg, offset, size, access, &gva);
 
 	if (vector) {
 		event_raise(e->v, vector, true, 0);
@@ -80,7 +82,7 @@ static int string_map(struct emulation *e, struct string_side *s, unsigned acces
 static int string_transfer(struct emulation *e, const struct string_side *s, u8 *buf,
 			   unsigned count, bool write)
 {
-	unsigned size = e->insn.op_size;
+	unsigned size = e->insn->op_size;
 	int r = 0;
 
 	if (count == 1)
@@ -95,7 +97,7 @@ static int string_transfer(struct emulation *e, const struct string_side *s, u8 
 
 static struct string_side side_source(const struct emulation *e)
 {
-	return (struct string_side){ .reg = REG_RSI, .seg = e->insn.segment };
+	return (struct string_side){ .reg = REG_RSI, .seg = e->insn->segment };
 }
 
 static struct string_side side_destination(void)
@@ -107,7 +109,7 @@ static struct string_side side_destination(void)
 static void string_trim(struct emulation *e, struct string_side *s, unsigned count)
 {
 	if (!s->span.len[1])
-		s->span.len[0] = count * e->insn.op_size;
+		s->span.len[0] = count * e->insn->op_size;
 }
 
 static int step_movs(struct emulation *e, unsigned *count)
@@ -121,7 +123,7 @@ static int step_movs(struct emulation *e, unsigned *count)
 	if (r)
 		return r;
 	/* A destination just above the source repeats elements: these must go one by one. */
-	if (dst.span.gpa[0] - src.span.gpa[0] < *count * e->insn.op_size)
+	if (dst.span.gpa[0] - src.span.gpa[0] < *count * e->insn->op_size)
 		*count = 1;
 	string_trim(e, &src, *count);
 	string_trim(e, &dst, *count);
@@ -132,7 +134,7 @@ static int step_movs(struct emulation *e, unsigned *count)
 static int step_stos(struct emulation *e, unsigned *count)
 {
 	struct string_side dst = side_destination();
-	unsigned size = e->insn.op_size;
+	unsigned size = e->insn->op_size;
 	u8 buf[STEP_BYTES];
 	int r = string_map(e, &dst, ACCESS_WRITE, count);
 
@@ -144,7 +146,7 @@ static int step_stos(struct emulation *e, unsigned *count)
 static int step_lods(struct emulation *e, unsigned *count)
 {
 	struct string_side src = side_source(e);
-	struct operand acc = { .kind = OPERAND_REG, .size = e->insn.op_size, .reg = REG_RAX };
+	struct operand acc = { .kind = OPERAND_REG, .size = e->insn->op_size, .reg = REG_RAX };
 	u8 buf[STEP_BYTES];
 	u64 value = 0;
 	int r = string_map(e, &src, ACCESS_READ, count);
@@ -162,9 +164,9 @@ static int string_compare(struct emulation *e, u64 a, u64 b)
 {
 	u64 flags = vcpu_get_reg(e->v, REG_RFLAGS);
 
-	alu_binary(OP_CMP, a, b, e->insn.op_size, &flags);
+	alu_binary(OP_CMP, a, b, e->insn->op_size, &flags);
 	vcpu_set_reg(e->v, REG_RFLAGS, flags);
-	return e->insn.repne == !!(flags & RFLAGS_ZF) ? STEP_LAST : 0;
+	return e->insn->repne == !!(flags & RFLAGS_ZF) ? STEP_LAST : 0;
 }
 
 static int step_cmps(struct emulation *e, unsigned *count)
@@ -194,13 +196,13 @@ static int step_scas(struct emulation *e, unsigned *count)
 	r = string_map(e, &dst, ACCESS_READ, count);
 	if (!r)
 		r = string_transfer(e, &dst, (u8 *)&b, 1, false);
-	return r ? r : string_compare(e, e->v->gpr[REG_RAX] & size_mask(e->insn.op_size), b);
+	return r ? r : string_compare(e, e->v->gpr[REG_RAX] & size_mask(e->insn->op_size), b);
 }
 
 static void port_access(struct emulation *e, u8 *element, bool write)
 {
 	struct io_access a = { .addr = e->exit->u.io.port,
-			       .size = e->insn.op_size,
+			       .size = e->insn->op_size,
 			       .write = write };
 
 	if (write)
@@ -220,7 +222,7 @@ static int step_ins(struct emulation *e, unsigned *count)
 	if (r)
 		return r;
 	for (unsigned i = 0; i < *count; i++)
-		port_access(e, buf + i * e->insn.op_size, false);
+		port_access(e, buf + i * e->insn->op_size, false);
 	return string_transfer(e, &dst, buf, *count, true);
 }
 
@@ -233,7 +235,7 @@ static int step_outs(struct emulation *e, unsigned *count)
 	if (!r)
 		r = string_transfer(e, &src, buf, *count, false);
 	for (unsigned i = 0; i < *count && !r; i++)
-		port_access(e, buf + i * e->insn.op_size, true);
+		port_access(e, buf + i * e->insn->op_size, true);
 	return r;
 }
 
@@ -251,7 +253,7 @@ bool emulate_is_string(enum insn_op op)
 
 static void string_advance(struct emulation *e, const struct string_op *op, unsigned count)
 {
-	s64 delta = (s64)count * e->insn.op_size;
+	s64 delta = (s64)count * e->insn->op_size;
 
 	if (is_backward(e))
 		delta = -delta;
@@ -259,14 +261,14 @@ static void string_advance(struct emulation *e, const struct string_op *op, unsi
 		string_register_add(e, REG_RSI, delta);
 	if (op->uses_rdi)
 		string_register_add(e, REG_RDI, delta);
-	if (e->insn.rep || e->insn.repne)
+	if (e->insn->rep || e->insn->repne)
 		string_register_add(e, REG_RCX, -(s64)count);
 }
 
 int emulate_string(struct emulation *e)
 {
-	const struct string_op *op = &string_ops[e->insn.op];
-	u64 left = e->insn.rep || e->insn.repne ? string_register(e, REG_RCX) : 1;
+	const struct string_op *op = &string_ops[e->insn->op];
+	u64 left = e->insn->rep || e->insn->repne ? string_register(e, REG_RCX) : 1;
 	unsigned budget = EXIT_ELEMENTS;
 
 	while (left && budget) {

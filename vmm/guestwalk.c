@@ -26,7 +26,8 @@
 
 struct walk {
 	struct vcpu *v;
-	u64 cr0, cr4, efer;
+	const struct guest_context *c;
+	struct walk_words *words; /* NULL: nobody wants them */
 	gva_t gva;
 	unsigned access;
 	unsigned levels, index_bits, entry_size;
@@ -47,13 +48,13 @@ static bool walk_is_pae(const struct walk *w)
 
 static int walk_fault(struct walk *w, u32 error)
 {
-	bool nx_known = w->cr4 & CR4_PAE && w->efer & EFER_NXE;
+	bool nx_known = w->c->cr4 & CR4_PAE && w->c->efer & EFER_NXE;
 
 	if (w->access & ACCESS_WRITE)
 		error |= PF_W;
 	if (w->access & ACCESS_USER)
 		error |= PF_U;
-	if (w->access & ACCESS_FETCH && (nx_known || w->cr4 & CR4_SMEP))
+	if (w->access & ACCESS_FETCH && (nx_known || w->c->cr4 & CR4_SMEP))
 		error |= PF_I;
 	w->error = error;
 	return -EFAULT;
@@ -69,7 +70,7 @@ static bool entry_is_leaf(const struct walk *w, unsigned level, u64 entry)
 	if (level == 1)
 		return true;
 	if (level == 2)
-		return entry & PTE_PS && (w->entry_size == 8 || w->cr4 & CR4_PSE);
+		return entry & PTE_PS && (w->entry_size == 8 || w->c->cr4 & CR4_PSE);
 	return level == 3 && walk_is_long(w) && entry & PTE_PS;
 }
 
@@ -84,7 +85,7 @@ static u64 entry_reserved(const struct walk *w, unsigned level, u64 entry)
 		mask |= PAE_RESERVED;
 	if (walk_is_pae(w) && level == 3)
 		return mask | PDPTE_PAE_RESERVED | PTE_NX;
-	if (!(w->efer & EFER_NXE))
+	if (!(w->c->efer & EFER_NXE))
 		mask |= PTE_NX;
 	if (level == 4 || (level == 3 && !cpu_features.pages_1g))
 		mask |= PTE_PS;
@@ -102,13 +103,13 @@ static bool walk_permits(const struct walk *w)
 		return false;
 	if (w->access & ACCESS_USER)
 		return w->user && (!write || w->writable);
-	if (w->user && fetch && w->cr4 & CR4_SMEP)
+	if (w->user && fetch && w->c->cr4 & CR4_SMEP)
 		return false;
-	if (w->user && !fetch && w->cr4 & CR4_SMAP) {
+	if (w->user && !fetch && w->c->cr4 & CR4_SMAP) {
 		if (w->access & ACCESS_IMPLICIT || !(vcpu_get_reg(w->v, REG_RFLAGS) & RFLAGS_AC))
 			return false;
 	}
-	return !write || w->writable || !(w->cr0 & CR0_WP);
+	return !write || w->writable || !(w->c->cr0 & CR0_WP);
 }
 
 static bool ram_is_writable(const struct gpspace *gs, gpa_t gpa)
@@ -169,7 +170,7 @@ static gpa_t leaf_address(const struct walk *w, unsigned level, u64 entry)
 
 static gpa_t walk_root(const struct walk *w)
 {
-	u64 cr3 = vcpu_get_reg(w->v, REG_CR3);
+	u64 cr3 = w->c->cr3;
 
 	if (walk_is_long(w))
 		return cr3 & PTE_ADDRESS;
@@ -206,6 +207,8 @@ static int walk_level(struct walk *w, unsigned level, gpa_t *table, bool *leaf)
 	if (r)
 		return r;
 	entry = entry_read(w, slot);
+	if (w->words)
+		w->words->word[w->levels - level + 1] = (struct walk_word){ slot, entry };
 	if (!(entry & PTE_P))
 		return walk_fault(w, 0);
 	if (entry & entry_reserved(w, level, entry))
@@ -237,35 +240,67 @@ static int walk_once(struct walk *w, gpa_t *gpa)
 
 static void walk_init(struct walk *w)
 {
-	bool pae = w->cr4 & CR4_PAE;
+	bool pae = w->c->cr4 & CR4_PAE;
 
-	w->levels = !pae ? 2 : w->efer & EFER_LMA ? 4 : 3;
+	w->levels = !pae ? 2 : w->c->efer & EFER_LMA ? 4 : 3;
 	w->index_bits = pae ? 9 : 10;
 	w->entry_size = pae ? 8 : 4;
-	if (!walk_is_long(w))
+	if (!walk_is_long(w)) {
 		w->gva = (u32)w->gva;
+		w->words = NULL;
+	}
+}
+
+/* With the version of the nested tables first: before any entry is looked up through them. */
+static void walk_note_version(struct walk *w)
+{
+	const u64 *generation = &w->v->partition->space.pt.generation;
+
+	for (unsigned i = 0; i < WALK_WORDS; i++)
+		w->words->word[i] = (struct walk_word){ generation, READ_ONCE(*generation) };
+}
+
+static int walk(struct walk *w, gpa_t *gpa, u32 *pf_error)
+{
+	int r = -EAGAIN;
+
+	if (!(w->c->cr0 & CR0_PG)) {
+		*gpa = (u32)w->gva;
+		return 0;
+	}
+	walk_init(w);
+	if (w->words)
+		walk_note_version(w);
+	for (unsigned i = 0; i < WALK_TRIES && r == -EAGAIN; i++)
+		r = walk_once(w, gpa);
+	if (r == -EAGAIN) { /* the guest fights with itself: go on without the bits */
+		w->access |= ACCESS_PROBE;
+		r = walk_once(w, gpa);
+	}
+	if (r == -EFAULT)
+		*pf_error = w->error;
+	return r;
 }
 
 int guest_translate(struct vcpu *v, gva_t gva, unsigned access, gpa_t *gpa, u32 *pf_error)
 {
-	struct walk w = { .v = v, .gva = gva, .access = access };
-	int r = -EAGAIN;
+	struct guest_context c;
+	struct walk w = { .v = v, .c = &c, .gva = gva, .access = access };
 
-	w.cr0 = vcpu_get_reg(v, REG_CR0);
-	if (!(w.cr0 & CR0_PG)) {
-		*gpa = (u32)gva;
-		return 0;
-	}
-	w.cr4 = vcpu_get_reg(v, REG_CR4);
-	w.efer = vcpu_get_reg(v, REG_EFER);
-	walk_init(&w);
-	for (unsigned i = 0; i < WALK_TRIES && r == -EAGAIN; i++)
-		r = walk_once(&w, gpa);
-	if (r == -EAGAIN) { /* the guest fights with itself: go on without the bits */
-		w.access |= ACCESS_PROBE;
-		r = walk_once(&w, gpa);
-	}
-	if (r == -EFAULT)
-		*pf_error = w.error;
-	return r;
+	backend->get_context(v, &c);
+	return walk(&w, gpa, pf_error);
+}
+
+int guest_translate_code(struct vcpu *v, const struct guest_context *c, gva_t gva,
+			 struct walk_words *words, gpa_t *gpa, u32 *pf_error)
+{
+	struct walk w = {
+		.v = v,
+		.c = c,
+		.words = words,
+		.gva = gva,
+		.access = ACCESS_FETCH | ACCESS_PROBE | (c->cpl == 3 ? ACCESS_USER : 0),
+	};
+
+	return walk(&w, gpa, pf_error);
 }

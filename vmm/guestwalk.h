@@ -7,6 +7,7 @@
 #include "types.h"
 #include "x86/reg.h"
 
+struct guest_context;
 struct vcpu;
 
 #define ACCESS_READ 0u
@@ -22,6 +23,43 @@ struct vcpu;
  */
 MUST_CHECK int guest_translate(struct vcpu *v, gva_t gva, unsigned access, gpa_t *gpa,
 			       u32 *pf_error);
+
+#define WALK_WORDS 5
+
+/*
+ * What the answer of a walk of four levels rests on: the version of the nested tables, and the
+ * entries that were read through them, top down, where the kernel sees them. A walk that ends early
+ * has the first word again in place of the others. While every word has its value, a walk with the
+ * same context reads the same, and so answers the same.
+ */
+struct walk_words {
+	struct walk_word {
+		const u64 *at;
+		u64 value;
+	} word[WALK_WORDS];
+};
+
+/*
+ * guest_translate() for a fetch of code in this context, which sets no Accessed bits: the processor
+ * has done it. words: NULL, or what the answer rests on; for four levels only.
+ */
+MUST_CHECK int guest_translate_code(struct vcpu *v, const struct guest_context *c, gva_t gva,
+				    struct walk_words *words, gpa_t *gpa, u32 *pf_error);
+
+static inline u64 walk_word_change(const struct walk_word *word)
+{
+	return READ_ONCE(*word->at) ^ word->value;
+}
+
+/* Of words from a walk that has succeeded. Without a loop: this is on the path of most exits. */
+static inline bool walk_words_hold(const struct walk_words *words)
+{
+	const struct walk_word *w = words->word;
+
+	return !(walk_word_change(&w[0]) | walk_word_change(&w[1]) | walk_word_change(&w[2]) |
+		 walk_word_change(&w[3]) | walk_word_change(&w[4]));
+}
+
 /*
  * Segment and offset to linear address, with the limit, type and canonical checks of the mode.
  * 0, or -EFAULT after raising #GP or #SS in the guest.
@@ -56,6 +94,12 @@ MUST_CHECK int guest_span_access(struct vcpu *v, const struct guest_span *span, 
  */
 MUST_CHECK int guest_physical_access(struct vcpu *v, gpa_t gpa, void *buf, unsigned len,
 				     bool write);
+struct io_access;
+/*
+ * The same for what is known to be no RAM: one naturally aligned access of a->size bytes by the
+ * vCPU's local APIC or the bus. a->addr is theirs.
+ */
+void guest_device_access(struct vcpu *v, gpa_t gpa, struct io_access *a);
 /*
  * Copies by linear address, page by page. 0, -ENOMEM, or -EFAULT after raising #PF in the guest. Of
  * a copy that fits in 4 KiB nothing is then transferred, of a longer one the part before.
@@ -63,10 +107,6 @@ MUST_CHECK int guest_physical_access(struct vcpu *v, gpa_t gpa, void *buf, unsig
 MUST_CHECK int guest_read(struct vcpu *v, gva_t gva, void *buf, unsigned len, unsigned access);
 MUST_CHECK int guest_write(struct vcpu *v, gva_t gva, const void *buf, unsigned len,
 			   unsigned access);
-/* Up to 15 bytes at CS:RIP; the number read (0: not readable; nothing is raised in the guest). */
-unsigned guest_fetch(struct vcpu *v, u8 *buf, unsigned max);
-/* The linear address of CS:RIP. */
-gva_t guest_rip_linear(struct vcpu *v);
 unsigned guest_cpl(struct vcpu *v);
 /* 16, 32 or 64: the default size of code at CS:RIP. */
 unsigned guest_code_bits(struct vcpu *v);

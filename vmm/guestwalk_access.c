@@ -16,34 +16,18 @@
 
 unsigned guest_cpl(struct vcpu *v)
 {
-	struct segment ss;
+	struct guest_context c;
 
-	backend->get_seg(v, SEG_SS, &ss);
-	return (ss.attr & SEG_ATTR_DPL) >> SEG_ATTR_DPL_SHIFT;
-}
-
-static unsigned code_bits(struct vcpu *v, const struct segment *cs)
-{
-	if (cs->attr & SEG_ATTR_L && vcpu_get_reg(v, REG_EFER) & EFER_LMA)
-		return 64;
-	return cs->attr & SEG_ATTR_DB ? 32 : 16;
+	backend->get_context(v, &c);
+	return c.cpl;
 }
 
 unsigned guest_code_bits(struct vcpu *v)
 {
-	struct segment cs;
+	struct guest_context c;
 
-	backend->get_seg(v, SEG_CS, &cs);
-	return code_bits(v, &cs);
-}
-
-gva_t guest_rip_linear(struct vcpu *v)
-{
-	u64 rip = vcpu_get_reg(v, REG_RIP);
-	struct segment cs;
-
-	backend->get_seg(v, SEG_CS, &cs);
-	return code_bits(v, &cs) == 64 ? rip : (u32)(cs.base + rip);
+	backend->get_context(v, &c);
+	return c.bits;
 }
 
 static bool is_canonical(u64 address)
@@ -179,22 +163,28 @@ static bool is_own_apic(const struct vcpu *v, gpa_t gpa)
 	       (gpa & ~(u64)(PAGE_SIZE - 1)) == (v->lapic.state.base & APIC_BASE_ADDRESS);
 }
 
+void guest_device_access(struct vcpu *v, gpa_t gpa, struct io_access *a)
+{
+	if (is_own_apic(v, gpa)) {
+		a->addr = PAGE_OFFSET(gpa);
+		vlapic_mmio(&v->lapic, a);
+	} else {
+		a->addr = gpa;
+		partition_bus_access(v->partition, IO_MEMORY, a);
+	}
+}
+
 static void device_access(struct vcpu *v, gpa_t gpa, u8 *buf, unsigned len, bool write)
 {
 	struct io_access a = { .write = write };
-	bool apic = is_own_apic(v, gpa);
 
 	for (unsigned size; len; len -= size, gpa += size, buf += size) {
 		size = device_piece(gpa, len);
-		a.addr = apic ? PAGE_OFFSET(gpa) : gpa;
 		a.size = size;
 		a.value = 0;
 		if (write)
 			copy_operand(&a.value, buf, size);
-		if (apic)
-			vlapic_mmio(&v->lapic, &a);
-		else
-			partition_bus_access(v->partition, IO_MEMORY, &a);
+		guest_device_access(v, gpa, &a);
 		if (!write)
 			copy_operand(buf, &a.value, size);
 	}
@@ -257,42 +247,4 @@ int guest_read(struct vcpu *v, gva_t gva, void *buf, unsigned len, unsigned acce
 int guest_write(struct vcpu *v, gva_t gva, const void *buf, unsigned len, unsigned access)
 {
 	return linear_access(v, gva, (u8 *)buf, len, access | ACCESS_WRITE);
-}
-
-/* Copies code up to the end of its page; the number of bytes. Devices are not read. */
-static unsigned fetch_page(struct vcpu *v, gva_t gva, unsigned access, u8 *buf, unsigned max,
-			   const u8 **page)
-{
-	unsigned len = MIN(max, PAGE_SIZE - PAGE_OFFSET(gva));
-	u32 error;
-	gpa_t gpa;
-
-	if (guest_translate(v, gva, access, &gpa, &error))
-		return 0;
-	*page = gpspace_hva(&v->partition->space, gpa & ~(u64)(PAGE_SIZE - 1));
-	if (!*page)
-		return 0;
-	memcpy(buf, *page + PAGE_OFFSET(gpa), len);
-	return len;
-}
-
-unsigned guest_fetch(struct vcpu *v, u8 *buf, unsigned max)
-{
-	unsigned access = ACCESS_FETCH | ACCESS_PROBE | (guest_cpl(v) == 3 ? ACCESS_USER : 0);
-	gva_t gva = guest_rip_linear(v);
-	const u8 *page, *next;
-	unsigned n = fetch_page(v, gva, access, buf, max, &page);
-
-	if (!n)
-		return 0;
-	/* The hint stands for RIP, not for a linear address: only 64-bit code has them equal. */
-	v->fetch.hva = NULL;
-	if (guest_code_bits(v) == 64) {
-		v->fetch.page = gva & ~(gva_t)(PAGE_SIZE - 1);
-		v->fetch.cr3 = vcpu_get_reg(v, REG_CR3);
-		v->fetch.hva = page;
-	}
-	if (n < max)
-		n += fetch_page(v, gva + n, access, buf + n, max - n, &next);
-	return n;
 }

@@ -1,15 +1,15 @@
 #pragma once
 /*
  * Lengths of instructions whose exit names them, without a decoder: for processors that do not
- * report the length. Bytes in a page where RIP's instruction was found before count only when they
- * are exactly what is expected; the page may be stale as a TLB entry may, since the guest's INVLPG
- * does not exit.
+ * report the length. The bytes count only when they are exactly what is expected, in the page where
+ * code at this address was found before. The guest's tables are not compared with what was found,
+ * which would double the cost: if they lead elsewhere now, the same instruction lies there (it has
+ * exited), and what could be wrong is the number of its prefixes.
  */
 #include "types.h"
 #include "vmm/exit.h"
+#include "vmm/fetch.h"
 #include "vmm/vcpu.h"
-
-#define HINT_PAGE_SIZE 4096u
 
 struct known_length {
 	u32 mask, value; /* of the first four bytes, little-endian */
@@ -19,15 +19,15 @@ struct known_length {
 extern const struct known_length known_lengths[VM_EXIT_REASONS];
 
 /* 0: not known by these means. cr3 is the guest's, at exit->rip. */
-static inline unsigned known_length_at(const struct vcpu *v, const struct vm_exit *exit, u64 cr3)
+static inline unsigned known_length_at(struct vcpu *v, const struct vm_exit *exit, u64 cr3)
 {
 	const struct known_length *known = &known_lengths[exit->reason];
-	unsigned offset = exit->rip & (HINT_PAGE_SIZE - 1);
+	const struct code_page *page = code_page_slot(&v->code, exit->rip);
+	unsigned offset = CODE_PAGE_OFFSET(exit->rip);
 	u32 bytes;
 
-	if (!v->fetch.hva || exit->rip - offset != v->fetch.page ||
-	    offset > HINT_PAGE_SIZE - sizeof(bytes) || cr3 != v->fetch.cr3)
+	if (!code_page_is_at(page, exit->rip, cr3) || offset > CODE_PAGE_SIZE - sizeof(bytes))
 		return 0;
-	__builtin_memcpy(&bytes, v->fetch.hva + offset, sizeof(bytes));
+	__builtin_memcpy(&bytes, page->hva + offset, sizeof(bytes));
 	return (bytes & known->mask) == known->value ? known->length : 0;
 }

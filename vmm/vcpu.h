@@ -8,6 +8,8 @@
 #include "vmm/dev/vlapic.h"
 #include "vmm/event.h"
 #include "vmm/exit.h"
+#include "vmm/fetch.h"
+#include "vmm/insn_cache.h"
 #include "vmm/vclock.h"
 
 struct partition;
@@ -25,13 +27,6 @@ struct partition;
 #define VCPU_REQ_VECTOR (0xffu << VCPU_REQ_VECTOR_SHIFT)
 
 enum vcpu_state { VCPU_OFF, VCPU_WAIT_SIPI, VCPU_RUNNING, VCPU_HALTED, VCPU_DONE };
-
-/* Where decode.c found the current instruction last time: a hint that is verified at each use. */
-struct fetch_hint {
-	gva_t page;
-	u64 cr3;
-	const u8 *hva; /* NULL: none */
-};
 
 /* pause.h */
 struct vpause {
@@ -73,8 +68,9 @@ struct vcpu {
 	struct vlapic lapic;
 	struct vclock clock; /* of its APIC's timer; its thread's alone */
 	struct timer clock_timer;
-	struct fetch_hint fetch;
 	struct vpause pause;
+	struct code_pages code;
+	struct insn_cache insns;
 
 	u64 xcr0;  /* the guest's */
 	void *fpu; /* XSAVE area, 64-byte aligned, cpu_features.xsave_size bytes */

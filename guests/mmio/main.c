@@ -19,6 +19,7 @@ void guest_main(u32 mb_magic, u32 mb_info)
 	lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
 	mmio_check_ioapic();
 	mmio_check_lapic();
+	mmio_check_rewritten();
 	mmio_check_ops("mov", mov_ops);
 	mmio_check_ops("alu", alu_ops);
 	mmio_check_ops("string", string_ops);

@@ -21,5 +21,6 @@ extern const struct mmio_op mov_ops[], alu_ops[], string_ops[], rare_ops[];
 void mmio_check_ops(const char *group, const struct mmio_op *ops);
 void mmio_check_ioapic(void);
 void mmio_check_lapic(void);
+void mmio_check_rewritten(void);
 
 #endif

@@ -430,36 +430,6 @@ static void test_local_apic(void **state)
 	assert_false(fake.access[3].apic);
 }
 
-static void test_fetch(void **state)
-{
-	u8 buf[15];
-
-	(void)state;
-	fake_long_paging();
-	fake_map(GVA, PAGE | P);
-	fake_map(GVA + 0x1000, (PAGE + 0x2000) | P);
-	fake_poke(PAGE + 0xffc, 0x44332211, 4);
-	fake_poke(PAGE + 0x2000, 0x5566, 2);
-	fake.reg[REG_RIP] = GVA + 0xffc;
-	assert_int_equal(guest_fetch(v, buf, sizeof(buf)), 15);
-	assert_memory_equal(buf, "\x11\x22\x33\x44\x66\x55", 6);
-	assert_int_equal(v->fetch.page, GVA);
-	assert_int_equal(fake_entry(GVA, 1) & A, 0);
-	fake_map(GVA + 0x1000, 0);
-	assert_int_equal(guest_fetch(v, buf, sizeof(buf)), 4);
-	fake_map(GVA, FAKE_DEVICE | P);
-	assert_int_equal(guest_fetch(v, buf, sizeof(buf)), 0);
-	assert_int_equal(fake.access_count, 0);
-	assert_int_equal(fake.vector, -1);
-	/* Real mode: CS has a base, and there is no hint. */
-	fake_mode(16, 0);
-	fake.seg[SEG_CS].base = PAGE;
-	fake.reg[REG_RIP] = 0xffc;
-	assert_int_equal(guest_fetch(v, buf, sizeof(buf)), 15);
-	assert_memory_equal(buf, "\x11\x22\x33\x44", 4);
-	assert_null(v->fetch.hva);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -482,7 +452,6 @@ int main(void)
 		TEST(test_copy_fault),
 		TEST(test_devices),
 		TEST(test_local_apic),
-		TEST(test_fetch),
 	};
 
 	return cmocka_run_group_tests_name("guestwalk", tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "types.h"
 #include "vmm/backend.h"
 #include "vmm/svm/vmcb.h"
+#include "x86/msr.h"
 
 struct cpu;
 struct insn;
@@ -130,13 +131,19 @@ static inline u8 svm_insn_length(u64 rip, u64 next)
 
 /* svm_cr.c: which control register, which general register, which value */
 void svm_decode_cr(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit);
-/* The instruction at RIP. False: not readable, or none that the decoder knows. */
-bool svm_decode_insn(struct vcpu *v, struct insn *insn);
+/* The instruction at RIP, until the next call. NULL: not readable, or unknown to the decoder. */
+const struct insn *svm_decode_insn(struct vcpu *v);
+
+static inline bool svm_code_is_64(const struct vmcb_save *save)
+{
+	return (save->cs.attr & VMCB_SEG_L) && (save->efer & EFER_LMA);
+}
 
 /* svm_regs.c */
 u64 svm_get_reg(struct vcpu *v, unsigned reg);
 void svm_set_reg(struct vcpu *v, unsigned reg, u64 value);
 bool svm_skip(struct vcpu *v, u64 next_rip);
+void svm_get_context(struct vcpu *v, struct guest_context *c);
 void svm_get_seg(struct vcpu *v, enum segment_name seg, struct segment *s);
 void svm_set_seg(struct vcpu *v, enum segment_name seg, const struct segment *s);
 

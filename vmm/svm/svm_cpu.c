@@ -171,6 +171,7 @@ const struct vcpu_backend svm_backend = {
 	.get_reg = svm_get_reg,
 	.set_reg = svm_set_reg,
 	.skip = svm_skip,
+	.get_context = svm_get_context,
 	.get_seg = svm_get_seg,
 	.set_seg = svm_set_seg,
 	.can_inject = svm_can_inject,

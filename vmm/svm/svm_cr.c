@@ -70,12 +70,13 @@ static bool decode_cr_insn(struct vcpu *v, const struct insn *insn, struct vm_ex
 	}
 }
 
-bool svm_decode_insn(struct vcpu *v, struct insn *insn)
+const struct insn *svm_decode_insn(struct vcpu *v)
 {
-	u8 bytes[INSN_MAX];
-	unsigned n = guest_fetch(v, bytes, sizeof(bytes));
+	struct guest_context c;
+	const struct insn *insn;
 
-	return insn_decode(insn, bytes, n, guest_code_bits(v)) == 0;
+	svm_get_context(v, &c);
+	return insn_fetch(v, &c, &insn) == 0 ? insn : NULL;
 }
 
 /*
@@ -84,9 +85,9 @@ bool svm_decode_insn(struct vcpu *v, struct insn *insn)
  */
 static void decode_cr_bytes(struct vcpu *v, struct vm_exit *exit)
 {
-	struct insn insn;
+	const struct insn *insn = svm_decode_insn(v);
 
-	if (!svm_decode_insn(v, &insn) || !decode_cr_insn(v, &insn, exit))
+	if (!insn || !decode_cr_insn(v, insn, exit))
 		exit->reason = VM_EXIT_HOST_INTERRUPT;
 }
 

@@ -180,12 +180,13 @@ static enum vm_exit_reason svm_move_dr(struct vcpu *v, const struct insn *insn)
 /* The first time the guest touches a debug register; with the quirk, also later. */
 void svm_decode_dr(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
 {
-	struct insn insn;
+	const struct insn *insn;
 
 	if (!s->dr_loaded) {
 		svm_use_debug_registers(s);
 		return;
 	}
-	exit->reason = svm_decode_insn(v, &insn) ? svm_move_dr(v, &insn) : VM_EXIT_HOST_INTERRUPT;
-	exit->length = insn.length;
+	insn = svm_decode_insn(v);
+	exit->reason = insn ? svm_move_dr(v, insn) : VM_EXIT_HOST_INTERRUPT;
+	exit->length = insn ? insn->length : 0;
 }

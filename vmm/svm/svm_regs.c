@@ -124,6 +124,27 @@ void svm_set_reg(struct vcpu *v, unsigned reg, u64 value)
 		svm_set_special(v, reg, value);
 }
 
+static u8 svm_code_bits(const struct vmcb_save *save)
+{
+	if (svm_code_is_64(save))
+		return 64;
+	return save->cs.attr & VMCB_SEG_DB ? 32 : 16;
+}
+
+void svm_get_context(struct vcpu *v, struct guest_context *c)
+{
+	const struct vmcb_save *save = &((struct svm_vcpu *)v->vendor)->vmcb->save;
+
+	c->rip = save->rip;
+	c->cs_base = save->cs.base;
+	c->cr0 = save->cr0;
+	c->cr3 = save->cr3;
+	c->cr4 = save->cr4;
+	c->efer = save->efer & ~EFER_SVME;
+	c->cpl = save->cpl;
+	c->bits = svm_code_bits(save);
+}
+
 static const u16 segment_offset[SEG_COUNT] = {
 	[SEG_ES] = AT(es),     [SEG_CS] = AT(cs),     [SEG_SS] = AT(ss),     [SEG_DS] = AT(ds),
 	[SEG_FS] = AT(fs),     [SEG_GS] = AT(gs),     [SEG_LDTR] = AT(ldtr), [SEG_TR] = AT(tr),

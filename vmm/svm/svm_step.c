@@ -37,12 +37,14 @@ static bool byte_is_prefix(u8 b, bool long_mode)
 /* The opcode at RIP, or 0 when it cannot be read: then the entry will fault anyway. */
 u8 svm_opcode(struct vcpu *v)
 {
-	bool long_mode = guest_code_bits(v) == 64;
+	struct guest_context c;
 	u8 bytes[15];
-	unsigned n = guest_fetch(v, bytes, sizeof(bytes));
+	unsigned n;
 
+	svm_get_context(v, &c);
+	n = guest_fetch(v, &c, bytes, sizeof(bytes));
 	for (unsigned i = 0; i < n; i++) {
-		if (!byte_is_prefix(bytes[i], long_mode))
+		if (!byte_is_prefix(bytes[i], c.bits == 64))
 			return bytes[i];
 	}
 	return 0;

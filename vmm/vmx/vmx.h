@@ -93,6 +93,7 @@ void vmx_write_host_state(struct cpu *cpu);
 u64 vmx_get_reg(struct vcpu *v, unsigned reg);
 void vmx_set_reg(struct vcpu *v, unsigned reg, u64 value);
 bool vmx_skip(struct vcpu *v, u64 next_rip);
+void vmx_get_context(struct vcpu *v, struct guest_context *c);
 void vmx_get_seg(struct vcpu *v, enum segment_name seg, struct segment *s);
 void vmx_set_seg(struct vcpu *v, enum segment_name seg, const struct segment *s);
 /* vmx_event.c */

@@ -18,6 +18,7 @@ const struct vcpu_backend vmx_backend = {
 	.get_reg = vmx_get_reg,
 	.set_reg = vmx_set_reg,
 	.skip = vmx_skip,
+	.get_context = vmx_get_context,
 	.get_seg = vmx_get_seg,
 	.set_seg = vmx_set_seg,
 	.can_inject = vmx_can_inject,

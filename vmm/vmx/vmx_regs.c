@@ -183,6 +183,28 @@ bool vmx_skip(struct vcpu *v, u64 next_rip)
 	return vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF;
 }
 
+static u8 code_bits(u64 cs_attr, u64 efer)
+{
+	if ((cs_attr & SEG_ATTR_L) && (efer & EFER_LMA))
+		return 64;
+	return cs_attr & SEG_ATTR_DB ? 32 : 16;
+}
+
+void vmx_get_context(struct vcpu *v, struct guest_context *c)
+{
+	u64 ss_attr = vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * SEG_SS);
+
+	(void)v;
+	c->rip = vmcs_read(VMCS_GUEST_RIP);
+	c->cs_base = vmcs_read(VMCS_GUEST_ES_BASE + 2 * SEG_CS);
+	c->cr0 = vmcs_read(VMCS_GUEST_CR0);
+	c->cr3 = vmcs_read(VMCS_GUEST_CR3);
+	c->cr4 = vmcs_read(VMCS_GUEST_CR4);
+	c->efer = vmcs_read(VMCS_GUEST_EFER);
+	c->cpl = (ss_attr & SEG_ATTR_DPL) >> SEG_ATTR_DPL_SHIFT;
+	c->bits = code_bits(vmcs_read(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * SEG_CS), c->efer);
+}
+
 void vmx_get_seg(struct vcpu *v, enum segment_name seg, struct segment *s)
 {
 	(void)v;

@@ -32,6 +32,25 @@ static void fake_set_reg(struct vcpu *v, unsigned reg, u64 value)
 		fake.reg[reg] = value;
 }
 
+static void fake_get_context(struct vcpu *v, struct guest_context *c)
+{
+	u32 cs = fake.seg[SEG_CS].attr;
+
+	(void)v;
+	*c = (struct guest_context){
+		.rip = fake.reg[REG_RIP],
+		.cs_base = fake.seg[SEG_CS].base,
+		.cr0 = fake.reg[REG_CR0],
+		.cr3 = fake.reg[REG_CR3],
+		.cr4 = fake.reg[REG_CR4],
+		.efer = fake.reg[REG_EFER],
+		.cpl = (fake.seg[SEG_SS].attr & SEG_ATTR_DPL) >> SEG_ATTR_DPL_SHIFT,
+		.bits = cs & SEG_ATTR_L && fake.reg[REG_EFER] & EFER_LMA ? 64
+			: cs & SEG_ATTR_DB				 ? 32
+									 : 16,
+	};
+}
+
 static void fake_get_seg(struct vcpu *v, enum segment_name seg, struct segment *s)
 {
 	(void)v;
@@ -47,6 +66,7 @@ static const struct vcpu_backend fake_backend = {
 	.name = "fake",
 	.get_reg = fake_get_reg,
 	.set_reg = fake_set_reg,
+	.get_context = fake_get_context,
 	.get_seg = fake_get_seg,
 	.flush = fake_flush,
 };
