@@ -38,15 +38,27 @@ static void command_help(int argc, char **argv)
 	terminal_printf("Ctrl-] goes to the attached partition and back. Tab completes.\n");
 }
 
-/* The vCPUs must not go while their counters are read. */
-static u64 exits_of(struct partition *p)
+/* Up to now, also of a thread that has had its CPU for long. */
+static u64 run_ms(const struct thread *t)
 {
-	u64 n;
+	u64 flags = x86_irq_save(), ns;
+	struct run_queue *rq = sched_lock(t);
 
-	mutex_lock(&p->lock);
-	n = partition_exits(p);
-	mutex_unlock(&p->lock);
-	return n;
+	ns = t->run_ns;
+	if (t->state == THREAD_RUNNING)
+		ns += clock_now_ns() - t->last_in_ns;
+	spin_unlock_raw(&rq->lock);
+	x86_irq_restore(flags);
+	return ns / NS_PER_MS;
+}
+
+static u64 partition_run_ms(const struct partition *p)
+{
+	u64 sum = 0;
+
+	for (unsigned i = 0; i < p->vcpu_count; i++)
+		sum += run_ms(p->vcpu[i]->thread);
+	return sum;
 }
 
 static void command_ls(int argc, char **argv)
@@ -55,13 +67,16 @@ static void command_ls(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	terminal_printf("%-16s %-9s %5s %8s %12s  %s\n", "NAME", "STATE", "VCPUS", "MEMORY",
-			"EXITS", "CONSOLE");
+	terminal_printf("%-16s %-9s %5s %8s %9s %12s  %s\n", "NAME", "STATE", "VCPUS", "MEMORY",
+			"RUN MS", "EXITS", "CONSOLE");
 	list_for_each(p, &partitions, node) {
-		terminal_printf("%-16s %-9s %5u %7luM %12lu  %lu bytes%s\n", p->config.name,
+		mutex_lock(&p->lock); /* the vCPUs must not go while we look */
+		terminal_printf("%-16s %-9s %5u %7luM %9lu %12lu  %lu bytes%s\n", p->config.name,
 				partition_state_name(p), p->config.vcpus,
-				(u64)(p->config.memory / MIB), exits_of(p), p->console.written,
+				(u64)(p->config.memory / MIB), partition_run_ms(p),
+				partition_exits(p), p->console.written,
 				terminal_attached() == &p->console ? ", attached" : "");
+		mutex_unlock(&p->lock);
 	}
 }
 
@@ -159,10 +174,28 @@ static void print_strays(const struct partition *p)
 		u32 leaf;
 		u64 leaves = cpuid_unknown(v, &leaf);
 
-		terminal_printf(
-		    "vcpu %u: unknown msrs %lu (last %#lx), cpuid leaves %lu (last %#x), "
-		    "events injected %lu\n",
-		    i, v->unknown_msrs, v->last_unknown_msr, leaves, leaf, v->injected);
+		if (v->unknown_msrs || leaves)
+			terminal_printf(
+			    "vcpu %u: unknown msrs %lu (last %#lx), cpuid leaves %lu (last %#x)\n",
+			    i, v->unknown_msrs, v->last_unknown_msr, leaves, leaf);
+	}
+}
+
+/* The partition's lock is held: its vCPUs stay. */
+static void print_vcpus(const struct partition *p)
+{
+	if (p->vcpu_count)
+		terminal_printf("%4s %-9s %3s %8s %9s %6s %9s %10s %9s  %s\n", "VCPU", "STATE",
+				"CPU", "RUN MS", "SWITCHES", "MOVES", "WAKES", "EXITS", "EVENTS",
+				"PAUSES");
+	for (unsigned i = 0; i < p->vcpu_count; i++) {
+		const struct vcpu *v = p->vcpu[i];
+		const struct thread *t = v->thread;
+
+		terminal_printf("%4u %-9s %3u %8lu %9lu %6lu %9lu %10lu %9lu  %lu+%lu\n", i,
+				vcpu_state_name(v), READ_ONCE(t->home)->id, run_ms(t), t->switches,
+				t->migrations, t->wakeups, vcpu_exits(v), v->injected,
+				v->pause.useful, v->pause.useless);
 	}
 }
 
@@ -174,13 +207,14 @@ static void command_stats(int argc, char **argv)
 		return;
 	terminal_printf("%s: %s, %lu starts, %lu resets, %lu KiB populated\n", p->config.name,
 			partition_state_name(p), p->starts, p->resets, p->space.populated / 1024);
-	mutex_lock(&p->lock); /* the vCPUs must not go while we look */
+	mutex_lock(&p->lock);
 	for (unsigned r = 0; r < VM_EXIT_REASONS; r++) {
 		u64 n = partition_exits_by(p, r);
 
 		if (n)
 			terminal_printf("  %-18s %12lu\n", vm_exit_name(r), n);
 	}
+	print_vcpus(p);
 	print_strays(p);
 	mutex_unlock(&p->lock);
 }

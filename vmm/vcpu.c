@@ -171,6 +171,27 @@ void vcpu_destroy(struct vcpu *v)
 	heap_free(v);
 }
 
+const char *vcpu_state_name(const struct vcpu *v)
+{
+	static const char *const names[] = {
+		[VCPU_WAIT_SIPI] = "wait-sipi",
+		[VCPU_RUNNING] = "running",
+		[VCPU_HALTED] = "halted",
+		[VCPU_DONE] = "done",
+	};
+
+	return names[READ_ONCE(v->state)];
+}
+
+u64 vcpu_exits(const struct vcpu *v)
+{
+	u64 sum = 0;
+
+	for (unsigned r = 0; r < VM_EXIT_REASONS; r++)
+		sum += v->exits[r];
+	return sum;
+}
+
 u64 vcpu_inspect_begin(struct vcpu *v)
 {
 	u64 flags = x86_irq_save();

@@ -26,7 +26,7 @@ struct partition;
 #define VCPU_REQ_VECTOR_SHIFT 24 /* bits 31:24 with VCPU_REQ_SIPI: its vector */
 #define VCPU_REQ_VECTOR (0xffu << VCPU_REQ_VECTOR_SHIFT)
 
-enum vcpu_state { VCPU_OFF, VCPU_WAIT_SIPI, VCPU_RUNNING, VCPU_HALTED, VCPU_DONE };
+enum vcpu_state { VCPU_WAIT_SIPI, VCPU_RUNNING, VCPU_HALTED, VCPU_DONE };
 
 /* pause.h */
 struct vpause {
@@ -109,6 +109,10 @@ enum vcpu_reset { VCPU_POWER_UP, VCPU_INIT };
 void vcpu_reset_registers(struct vcpu *v, enum vcpu_reset kind);
 /* What a SIPI adds to the state after INIT: real mode at VV00:0000. */
 void vcpu_start_at_vector(struct vcpu *v, u8 vector);
+
+/* "running", "halted" ... */
+const char *vcpu_state_name(const struct vcpu *v);
+u64 vcpu_exits(const struct vcpu *v); /* of all reasons */
 
 /* Wakes the vCPU if it sleeps, and makes it leave the guest if it runs there. Any context. */
 void vcpu_kick(struct vcpu *v);
