@@ -7,8 +7,6 @@
 #include "lib/spinlock.h"
 #include "types.h"
 
-#define CPUS_MAX 64
-
 struct call;
 struct thread;
 struct vcpu;

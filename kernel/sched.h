@@ -11,10 +11,12 @@ enum { PRIO_LOW, PRIO_KERNEL, PRIO_HIGH, KERNEL_PRIORITIES };
 #define GUEST_PRIORITY_DEFAULT 2 /* 1 is the lowest, GUEST_PRIORITIES the highest */
 #define SCHED_WEIGHT_DEFAULT 100
 #define SCHED_WEIGHT_MAX 10000
+#define SCHED_BUDGET_MIN_NS (10 * NS_PER_US)
 #define SCHED_PERIOD_MIN_NS (1 * NS_PER_MS)
 #define SCHED_PERIOD_MAX_NS (10 * NS_PER_SEC)
 #define SCHED_SLICE_NS (10 * NS_PER_MS)
 #define CPUS_ANY UINT64_MAX
+#define CPUS_MAX 64
 
 struct cpu;
 struct thread;
@@ -29,6 +31,12 @@ struct sched_params {
 	u64 budget_ns, period_ns; /* of each vCPU; budget 0: none */
 	u64 cpus;		  /* bit n: may run on CPU n */
 };
+
+/* clang-format off */
+#define SCHED_PARAMS_DEFAULT ((struct sched_params){ .priority = GUEST_PRIORITY_DEFAULT, \
+						     .weight = SCHED_WEIGHT_DEFAULT,      \
+						     .cpus = CPUS_ANY })
+/* clang-format on */
 
 /* The policies' part of a thread. Lock of the home CPU's run queue, params constant. */
 struct sched_entity {

@@ -14,10 +14,17 @@ import sys
 
 NAME = re.compile(r'[A-Za-z0-9_-]{1,31}')
 SIZE = re.compile(r'([0-9]+)([KMG]?)')
+BUDGET = re.compile(r'([0-9]+)(us|ms|s)/([0-9]+)(us|ms|s)')
+CPUS = re.compile(r'([0-9]+(-[0-9]+)?)(,[0-9]+(-[0-9]+)?)*')
+TIMES = {'us': 1, 'ms': 1000, 's': 1000000}     # microseconds
 UNITS = {'': 1, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30}
 MEMORY_MIN = 1 << 20
 MEMORY_MAX = 1 << 39            # what a four-level nested table reaches by one entry of its root
 VCPUS_MAX = 16
+WEIGHT_MAX = 10000
+PRIORITY_MAX = 4
+BUDGET_MIN, PERIOD_MIN, PERIOD_MAX = 10, 1000, 10000000     # microseconds
+CPUS_MAX = 64
 REPEATABLE = ('initrd', 'module')
 
 
@@ -34,6 +41,10 @@ class Partition:
         self.autostart = True
         self.log = True
         self.on_reset = 'restart'
+        self.weight = 100
+        self.priority = 2
+        self.budget = (0, 0)        # microseconds: budget, period
+        self.cpus = None            # a set; None: all
 
 
 class Manifest:
@@ -150,9 +161,46 @@ class Manifest:
         return None
 
     def _set_vcpus(self, _number, value):
-        if not re.fullmatch('[0-9]{1,5}', value) or not 1 <= int(value) <= VCPUS_MAX:
-            return f'bad vcpus "{value}": 1 to {VCPUS_MAX}'
-        self._current.vcpus = int(value)
+        return self._set_number('vcpus', value, VCPUS_MAX)
+
+    def _set_number(self, key, value, most):
+        if not re.fullmatch('[0-9]+', value) or not 1 <= int(value) <= most:
+            return f'bad {key} "{value}": 1 to {most}'
+        setattr(self._current, key, int(value))
+        return None
+
+    def _set_weight(self, _number, value):
+        return self._set_number('weight', value, WEIGHT_MAX)
+
+    def _set_priority(self, _number, value):
+        return self._set_number('priority', value, PRIORITY_MAX)
+
+    def _set_budget(self, _number, value):
+        match = BUDGET.fullmatch(value)
+        if not match:
+            return f'bad budget "{value}": like 10ms/100ms, in us, ms or s'
+        budget, period = int(match[1]) * TIMES[match[2]], int(match[3]) * TIMES[match[4]]
+        if not PERIOD_MIN <= period <= PERIOD_MAX:
+            return f'budget {value}: the period must be 1ms to 10s'
+        if budget < BUDGET_MIN:
+            return f'budget {value} is less than 10us'
+        if budget > period:
+            return f'budget {value} is more than its period'
+        self._current.budget = (budget, period)
+        return None
+
+    def _set_cpus(self, _number, value):
+        bad = f'bad cpus "{value}": like 0,1 or 0-3, of 0 to {CPUS_MAX - 1}'
+        if not CPUS.fullmatch(value):
+            return bad
+        cpus = set()
+        for part in value.split(','):
+            low, _, high = part.partition('-')
+            low, high = int(low), int(high or low)
+            if low > high or high >= CPUS_MAX:
+                return bad
+            cpus.update(range(low, high + 1))
+        self._current.cpus = cpus
         return None
 
     def _set_autostart(self, _number, value):
@@ -174,7 +222,8 @@ class Manifest:
         return None
 
 
-KEYS = ('kernel', 'initrd', 'module', 'cmdline', 'memory', 'vcpus', 'autostart', 'log', 'on-reset')
+KEYS = ('kernel', 'initrd', 'module', 'cmdline', 'memory', 'vcpus', 'autostart', 'log', 'on-reset',
+        'weight', 'budget', 'priority', 'cpus')
 
 
 def strip_comment(line):

@@ -2,7 +2,7 @@
  * The manifest's parser. Lines of a hostile or broken file cannot do more than be refused: text is
  * only looked at between its first byte and its last, and every value is checked against its place.
  */
-#include "vmm/config.h"
+#include "vmm/config_parse.h"
 
 #include "error.h"
 #include "lib/format.h"
@@ -15,30 +15,8 @@
 	(512 * GIB) /* what a four-level nested table reaches by one entry of its root \
 		     */
 #define REASON_SIZE 128
-#define SHOWN 40 /* characters of a mistaken text that its message shows */
-#define NUMBER_DIGITS 20
 
-/* A piece of the text. Not terminated. */
-struct span {
-	const char *at;
-	size_t len;
-};
-
-#define SPAN_ARGS(s) (int)MIN((s).len, SHOWN), (s).at
-
-struct parser {
-	const struct manifest_callbacks *cb;
-	struct span text;
-	struct partition_config *config; /* of the section that is being read */
-	bool in_section;
-	bool bad; /* the section has a mistake */
-	unsigned line;
-	unsigned section_count;
-	u32 seen;		   /* bit n: key n has been given in this section */
-	const char *section_start; /* where its header's line is in the text */
-};
-
-static PRINTF(3, 4) void parser_error(struct parser *p, unsigned line, const char *fmt, ...)
+void parser_error(struct parser *p, unsigned line, const char *fmt, ...)
 {
 	char reason[REASON_SIZE];
 	va_list args;
@@ -50,51 +28,9 @@ static PRINTF(3, 4) void parser_error(struct parser *p, unsigned line, const cha
 	p->cb->error(p->cb->ctx, line, reason);
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct span span_trim(struct span s)
-{
-	while (s.len && is_space(s.at[0])) {
-		s.at++;
-		s.len--;
-	}
-	while (s.len && is_space(s.at[s.len - 1]))
-		s.len--;
-	return s;
-}
-
 static bool span_is(struct span s, const char *text)
 {
 	return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
-}
-
-/* Cuts the first word off; what is left begins with the next one. */
-static struct span span_word(struct span *rest)
-{
-	struct span word = { rest->at, 0 };
-
-	while (word.len < rest->len && !is_space(rest->at[word.len]))
-		word.len++;
-	rest->at += word.len;
-	rest->len -= word.len;
-	*rest = span_trim(*rest);
-	return word;
-}
-
-static struct span span_next_line(struct span *rest)
-{
-	struct span line = { rest->at, 0 };
-	size_t taken;
-
-	while (line.len < rest->len && rest->at[line.len] != '\n')
-		line.len++;
-	taken = line.len < rest->len ? line.len + 1 : line.len;
-	rest->at += taken;
-	rest->len -= taken;
-	return line;
 }
 
 /* A # starts a comment at the start of a line or after white space. */
@@ -106,16 +42,6 @@ static struct span span_content(struct span line)
 		if (line.at[i] == '#' && (i == 0 || is_space(line.at[i - 1])))
 			line.len = i;
 	return span_trim(line);
-}
-
-/* False when it does not fit with its terminating 0. */
-static bool span_copy(struct span s, char *to, size_t size)
-{
-	if (s.len >= size)
-		return false;
-	memcpy(to, s.at, s.len);
-	to[s.len] = '\0';
-	return true;
 }
 
 static bool path_check(struct parser *p, const char *path)
@@ -203,39 +129,6 @@ static void set_cmdline(struct parser *p, struct span value)
 			     CONFIG_CMDLINE - 1);
 }
 
-static unsigned size_shift(char suffix)
-{
-	switch (suffix) {
-	case 'K': return 10;
-	case 'M': return 20;
-	case 'G': return 30;
-	default: return 0;
-	}
-}
-
-/* Decimal digits and K, M or G. -ERANGE: it is one, but over 64 bits. */
-static int size_parse(struct span value, u64 *bytes)
-{
-	char digits[NUMBER_DIGITS + 1];
-	unsigned shift = value.len ? size_shift(value.at[value.len - 1]) : 0;
-	size_t i;
-
-	if (shift)
-		value.len--;
-	for (i = 0; i < value.len; i++)
-		if (value.at[i] < '0' || value.at[i] > '9')
-			return -EINVAL;
-	while (value.len > 1 && value.at[0] == '0')
-		value = (struct span){ value.at + 1, value.len - 1 };
-	if (value.len == 0)
-		return -EINVAL;
-	if (!span_copy(value, digits, sizeof(digits)) || str_to_u64(digits, bytes) != 0 ||
-	    *bytes > ~0ull >> shift)
-		return -ERANGE;
-	*bytes <<= shift;
-	return 0;
-}
-
 static void set_memory(struct parser *p, struct span value)
 {
 	u64 limit = p->cb->memory_limit ? MIN(p->cb->memory_limit, MEMORY_MAX) : MEMORY_MAX;
@@ -262,8 +155,7 @@ static void set_vcpus(struct parser *p, struct span value)
 	unsigned limit = p->cb->vcpus_limit ? MIN(p->cb->vcpus_limit, VCPUS_MAX) : VCPUS_MAX;
 	u64 count = 0;
 
-	if (value.len == 0 || size_shift(value.at[value.len - 1]) ||
-	    size_parse(value, &count) != 0 || count < 1 || count > limit)
+	if (number_parse(value, &count) != 0 || count < 1 || count > limit)
 		parser_error(p, p->line, "bad vcpus \"%.*s\": 1 to %u", SPAN_ARGS(value), limit);
 	else
 		p->config->vcpus = (unsigned)count;
@@ -305,7 +197,9 @@ static const struct key {
 	{ "module", set_module, true },	       { "cmdline", set_cmdline, false },
 	{ "memory", set_memory, false },       { "vcpus", set_vcpus, false },
 	{ "autostart", set_autostart, false }, { "log", set_log, false },
-	{ "on-reset", set_on_reset, false },
+	{ "on-reset", set_on_reset, false },   { "weight", set_weight, false },
+	{ "budget", set_budget, false },       { "priority", set_priority, false },
+	{ "cpus", set_cpus, false },
 };
 
 #define KEY_KERNEL 0
@@ -369,7 +263,7 @@ static bool name_taken(const struct parser *p, struct span name)
 	struct span other;
 
 	while (rest.len)
-		if (section_name(span_content(span_next_line(&rest)), &other) &&
+		if (section_name(span_content(span_until(&rest, '\n')), &other) &&
 		    other.len == name.len && memcmp(other.at, name.at, name.len) == 0)
 			return true;
 	return false;
@@ -385,6 +279,7 @@ static void parse_section(struct parser *p, struct span content)
 	c->line = p->line;
 	c->memory = MEMORY_DEFAULT;
 	c->vcpus = 1;
+	c->sched = SCHED_PARAMS_DEFAULT;
 	c->autostart = c->log = c->restart_on_reset = true;
 	p->in_section = true;
 	p->bad = false;
@@ -476,7 +371,7 @@ void manifest_parse(const char *text, size_t len, const struct manifest_callback
 
 	while (rest.len) {
 		p.line++;
-		if (!parse_one(&p, span_next_line(&rest)))
+		if (!parse_one(&p, span_until(&rest, '\n')))
 			break;
 	}
 	section_end(&p);

@@ -4,6 +4,7 @@
  * out. The same rules are in tools/manifest.py for the ISO builder.
  */
 #include "compiler.h"
+#include "kernel/sched.h"
 #include "types.h"
 
 #define CONFIG_NAME 32
@@ -24,8 +25,9 @@ struct partition_config {
 	u64 memory;	/* bytes; default 64 MiB */
 	unsigned vcpus; /* default 1 */
 	bool autostart, log;
-	bool restart_on_reset; /* on-reset = restart (default) or stop */
-	unsigned line;	       /* of the section header */
+	bool restart_on_reset;	   /* on-reset = restart (default) or stop */
+	struct sched_params sched; /* of every vCPU: weight, budget, priority, cpus */
+	unsigned line;		   /* of the section header */
 	unsigned kernel_line, memory_line;
 };
 
@@ -40,6 +42,7 @@ struct manifest_callbacks {
 	bool (*file_exists)(void *ctx, const char *path);
 	u64 memory_limit; /* bytes that a partition may ask for; 0: no limit */
 	unsigned vcpus_limit;
+	unsigned cpus_limit; /* how many this machine has; 0: not checked */
 	void *ctx;
 	struct partition_config *scratch; /* the caller's, as it is too large for a stack */
 };

@@ -12,6 +12,7 @@
 #include "kernel/terminal.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "vmm/admission.h"
 #include "vmm/build.h"
 #include "vmm/reaper.h"
 #include "vmm/run.h"
@@ -125,6 +126,21 @@ void partition_vcpu_ended(struct partition *p)
 		waitq_wake_all(&reaper_wait);
 }
 
+/* All that it needs to run; nothing of it is left when that fails. */
+static int partition_prepare(struct partition *p)
+{
+	int r = admission_enter(p);
+
+	if (r)
+		return r;
+	r = partition_build(p);
+	if (r) {
+		partition_demolish(p);
+		admission_leave(p);
+	}
+	return r;
+}
+
 /* With the lock held, and nothing of an earlier run left. */
 static int partition_start_locked(struct partition *p)
 {
@@ -135,9 +151,8 @@ static int partition_start_locked(struct partition *p)
 	p->stop_kind = STOP_NONE;
 	p->stop_text[0] = '\0';
 	p->stay_stopped = false;
-	r = partition_build(p);
+	r = partition_prepare(p);
 	if (r) {
-		partition_demolish(p);
 		partition_set_state(p, PARTITION_STOPPED);
 		return r;
 	}
@@ -231,6 +246,7 @@ static void partition_reap(struct partition *p)
 	partition_set_state(p, PARTITION_STOPPING);
 	console_flush(&p->console);
 	partition_demolish(p);
+	admission_leave(p);
 	/* The guest was resetting itself when the stop came: it may not escape in that way. */
 	if (p->stay_stopped && p->stop_kind == STOP_RESET)
 		p->stop_kind = STOP_KILLED;

@@ -52,7 +52,9 @@ struct partition {
 	u64 start_tsc, start_ns;
 	unsigned vcpu_count;
 	struct vcpu *vcpu[VCPUS_MAX];
-	void *vendor; /* permission maps */
+	void *vendor;	      /* permission maps */
+	bool admitted;	      /* the scheduler has promised its budgets, if it has any */
+	u8 cpu_of[VCPUS_MAX]; /* where, CPU_ANY: not to one CPU */
 
 	u64 starts, resets;
 	u64 exits[VM_EXIT_REASONS]; /* of earlier runs */

@@ -6,6 +6,7 @@
 #include "kernel/timer.h"
 #include "lib/format.h"
 #include "mm/heap.h"
+#include "vmm/admission.h"
 #include "vmm/cpuid.h"
 #include "vmm/load/load.h"
 #include "vmm/msr.h"
@@ -115,9 +116,7 @@ static void vcpu_power_up(struct vcpu *v)
 
 static int vcpu_init(struct vcpu *v)
 {
-	const struct sched_params params = { .priority = GUEST_PRIORITY_DEFAULT,
-					     .weight = SCHED_WEIGHT_DEFAULT,
-					     .cpus = cpus_for_guests };
+	struct sched_params params = admission_params(v->partition, v->id);
 	char name[CONFIG_NAME + 4];
 	int r = cpuid_init(v);
 

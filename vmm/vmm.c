@@ -74,6 +74,7 @@ static void manifest_read(void)
 		.file_exists = manifest_file_exists,
 		.memory_limit = frame_count_total() * FRAME_SIZE,
 		.vcpus_limit = VCPUS_MAX,
+		.cpus_limit = cpu_count,
 		.scratch = heap_alloc(sizeof(struct partition_config)),
 	};
 
@@ -90,12 +91,14 @@ static void manifest_read(void)
 static void start_partitions(void)
 {
 	struct partition *p;
+	int r;
 
 	list_for_each(p, &partitions, node) {
 		if (!p->config.autostart)
 			continue;
 		autostart_any = true;
-		if (partition_start(p) != 0)
+		r = partition_start(p);
+		if (r && r != -EDQUOT) /* that one has been said */
 			log_info("%s not started", p->config.name);
 	}
 }

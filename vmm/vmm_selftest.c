@@ -63,6 +63,7 @@ static struct partition *boot_sector(const char *name, const u8 *code, size_t si
 		str_copy(config->kernel, name, sizeof(config->kernel));
 		config->memory = 4 * MIB;
 		config->vcpus = 1;
+		config->sched = SCHED_PARAMS_DEFAULT;
 		p = partition_create(config);
 	}
 	heap_free(config);

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import random
 import re
 import signal
 import subprocess
@@ -52,6 +53,53 @@ def test_manifest(text, errors):
     assert [line for line, _ in found] == [line for line, _ in errors]
     for (_, reason), (_, words) in zip(found, errors):
         assert words in reason
+
+
+def both_parsers(text, program):
+    """What the kernel's parser makes of a manifest, and what tools/manifest.py does."""
+    done = subprocess.run([program, '-'], input=text, capture_output=True, text=True, check=True)
+    manifest = Manifest(text)
+    wrong = {line for line, _ in manifest.errors}
+    lines = [f'error {line} {reason}' for line, reason in manifest.errors]
+    ends = [p.line for p in manifest.partitions[1:]] + [1 << 30]
+    for p, end in zip(manifest.partitions, ends):
+        if not any(p.line <= line < end for line in wrong):
+            cpus = sum(1 << n for n in p.cpus) if p.cpus else (1 << 64) - 1
+            lines.append(f'{p.name} {p.kernel} {p.memory & ~4095} {p.vcpus} '
+                         f'{p.autostart:d}{p.log:d}{p.on_reset == "restart":d} {p.weight} '
+                         f'{p.priority} {p.budget[0]}/{p.budget[1]} {cpus:x}')
+    return sorted(done.stdout.splitlines()), sorted(lines)
+
+
+VALUES = {
+    'memory': ['64M', '1G', '1M', '1023K', '12', '', '600G', '1M1'],
+    'vcpus': ['1', '16', '17', '0', '-1', '007', '1K'],
+    'autostart': ['yes', 'no', 'on'], 'log': ['no', 'yes', ''],
+    'on-reset': ['stop', 'restart', 'x'],
+    'weight': ['1', '100', '10000', '10001', '0', '1.5', '0300', '99999999999999999999'],
+    'priority': ['1', '2', '4', '5', '0', 'x'],
+    'budget': ['10ms/100ms', '1s/10s', '1s/11s', '10us/1ms', '9us/1ms', '2ms/1ms', '1/2', '5ms',
+               '1ms/1ms/1ms', '1 ms/2ms', '/', '99999999999999999999s/1s', '1ms/999us', '1ns/1s',
+               '18446744073709552ms/1s', '07ms/9ms'],
+    'cpus': ['0', '0,1', '0-3', '1,3-5,3', '', ',', '0,', '3-1', '64', '63', '0-63', '0 1', '1--2',
+             '-1', '99999999999999999999'],
+    'colour': ['red'], 'kernel': ['k', 'a b', ''],
+}
+
+
+def test_manifest_like_the_kernel():
+    """The two parsers agree about random manifests, good and bad, to the letter."""
+    program = f'{steps.BUILD}/unit/test_manifest'
+    subprocess.run(['make', '-s', program], cwd=ROOT, check=True)
+    chance = random.Random(1)
+    for _ in range(300):
+        lines = []
+        for name in chance.sample('abcdef', chance.randint(1, 4)) + chance.choices('ab ', k=1):
+            lines += [f'[{name}]', 'kernel = k'][:chance.choice((1, 2, 2, 2, 2))]
+            for key in chance.sample(sorted(VALUES), chance.randint(0, 4)):
+                lines.append(f'{key} = {chance.choice(VALUES[key])}')
+        kernel, script = both_parsers('\n'.join(lines), program)
+        assert kernel == script, '\n'.join(lines)
 
 
 def test_manifest_comment():

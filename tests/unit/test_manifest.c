@@ -1,4 +1,4 @@
-// SOURCES: vmm/config.c lib/string.c
+// SOURCES: vmm/config.c vmm/config_value.c vmm/config_sched.c lib/string.c
 /* vmm/config.c: every key, every mistake with its line, and anything at all as a manifest. */
 #include "tests/unit/stubs/unit.h"
 
@@ -22,7 +22,7 @@ static struct {
 static unsigned error_count;
 static const char *missing; /* this file does not exist */
 static u64 memory_limit;
-static unsigned vcpus_limit;
+static unsigned vcpus_limit, cpus_limit;
 
 static void add(void *ctx, const struct partition_config *config)
 {
@@ -57,6 +57,7 @@ static void parse_bytes(const char *text, size_t len)
 		.file_exists = exists,
 		.memory_limit = memory_limit,
 		.vcpus_limit = vcpus_limit,
+		.cpus_limit = cpus_limit,
 		.ctx = &scratch,
 		.scratch = &scratch,
 	};
@@ -108,7 +109,7 @@ static int setup(void **state)
 	(void)state;
 	missing = NULL;
 	memory_limit = 0;
-	vcpus_limit = 0;
+	vcpus_limit = cpus_limit = 0;
 	return 0;
 }
 
@@ -127,6 +128,10 @@ static void test_defaults(void **state)
 	assert_true(c->autostart);
 	assert_true(c->log);
 	assert_true(c->restart_on_reset);
+	assert_int_equal(c->sched.weight, 100);
+	assert_int_equal(c->sched.priority, 2);
+	assert_int_equal(c->sched.budget_ns, 0);
+	assert_int_equal(c->sched.cpus, CPUS_ANY);
 	assert_int_equal(c->line, 1);
 	assert_int_equal(c->kernel_line, 2);
 }
@@ -217,6 +222,76 @@ static void test_vcpus(void **state)
 	bad_line("vcpus=18446744073709551617", "bad vcpus \"18446744073709551617\": 1 to 16");
 	vcpus_limit = 2;
 	bad_line("vcpus=3", "bad vcpus \"3\": 1 to 2");
+}
+
+static void test_weight_and_priority(void **state)
+{
+	(void)state;
+	assert_int_equal(good("[a]\nkernel=k\nweight=10000\n")->sched.weight, 10000);
+	assert_int_equal(good("[a]\nkernel=k\nweight=0001\n")->sched.weight, 1);
+	assert_int_equal(good("[a]\nkernel=k\npriority=4\n")->sched.priority, 4);
+	bad_line("weight=0", "bad weight \"0\": 1 to 10000");
+	bad_line("weight=10001", "bad weight \"10001\": 1 to 10000");
+	bad_line("weight=", "bad weight \"\": 1 to 10000");
+	bad_line("weight=1K", "bad weight \"1K\": 1 to 10000");
+	bad_line("weight=18446744073709551617", "bad weight \"18446744073709551617\": 1 to 10000");
+	bad_line("priority=0", "bad priority \"0\": 1 to 4");
+	bad_line("priority=5", "bad priority \"5\": 1 to 4");
+	bad_line("priority=high", "bad priority \"high\": 1 to 4");
+}
+
+static void test_budget(void **state)
+{
+	const struct sched_params *p = &good("[a]\nkernel=k\nbudget=10ms/100ms\n")->sched;
+
+	(void)state;
+	assert_int_equal(p->budget_ns, 10 * NS_PER_MS);
+	assert_int_equal(p->period_ns, 100 * NS_PER_MS);
+	p = &good("[a]\nkernel=k\nbudget=10us/10s\n")->sched;
+	assert_int_equal(p->budget_ns, 10 * NS_PER_US);
+	assert_int_equal(p->period_ns, 10 * NS_PER_SEC);
+	p = &good("[a]\nkernel=k\nbudget=1ms/1ms\n")->sched;
+	assert_int_equal(p->budget_ns, p->period_ns);
+	bad_line("budget=10/100", "bad budget \"10/100\": like 10ms/100ms, in us, ms or s");
+	bad_line("budget=10ms", "bad budget \"10ms\": like 10ms/100ms, in us, ms or s");
+	bad_line("budget=", "bad budget \"\": like 10ms/100ms, in us, ms or s");
+	bad_line("budget=/", "bad budget \"/\": like 10ms/100ms, in us, ms or s");
+	bad_line("budget=ms/s", "bad budget \"ms/s\": like 10ms/100ms, in us, ms or s");
+	bad_line("budget=1ms/2ms/3ms",
+		 "bad budget \"1ms/2ms/3ms\": like 10ms/100ms, in us, ms or s");
+	bad_line("budget=1ns/2ms", "bad budget \"1ns/2ms\": like 10ms/100ms, in us, ms or s");
+	bad_line("budget=1 ms/2ms", "bad budget \"1 ms/2ms\": like 10ms/100ms, in us, ms or s");
+	bad_line("budget=1us/999us", "budget 1us/999us: the period must be 1ms to 10s");
+	bad_line("budget=1s/11s", "budget 1s/11s: the period must be 1ms to 10s");
+	bad_line("budget=9us/1s", "budget 9us/1s is less than 10us");
+	bad_line("budget=0s/1s", "budget 0s/1s is less than 10us");
+	bad_line("budget=101ms/100ms", "budget 101ms/100ms is more than its period");
+	bad_line("budget=99999999999999999999s/1s",
+		 "budget 99999999999999999999s/1s is more than its period");
+	bad_line("budget=1s/18446744073709551615s",
+		 "budget 1s/18446744073709551615s: the period must be 1ms to 10s");
+}
+
+static void test_cpus(void **state)
+{
+	(void)state;
+	assert_int_equal(good("[a]\nkernel=k\ncpus=0\n")->sched.cpus, 1);
+	assert_int_equal(good("[a]\nkernel=k\ncpus=0,1\n")->sched.cpus, 3);
+	assert_int_equal(good("[a]\nkernel=k\ncpus=5,0-2,1\n")->sched.cpus, 0x27);
+	assert_int_equal(good("[a]\nkernel=k\ncpus=0-63\n")->sched.cpus, UINT64_MAX);
+	bad_line("cpus=", "bad cpus \"\": like 0,1 or 0-3, of 0 to 63");
+	bad_line("cpus=0,", "bad cpus \"0,\": like 0,1 or 0-3, of 0 to 63");
+	bad_line("cpus=,0", "bad cpus \",0\": like 0,1 or 0-3, of 0 to 63");
+	bad_line("cpus=0, 1", "bad cpus \"0, 1\": like 0,1 or 0-3, of 0 to 63");
+	bad_line("cpus=1-0", "bad cpus \"1-0\": like 0,1 or 0-3, of 0 to 63");
+	bad_line("cpus=1-", "bad cpus \"1-\": like 0,1 or 0-3, of 0 to 63");
+	bad_line("cpus=1-2-3", "bad cpus \"1-2-3\": like 0,1 or 0-3, of 0 to 63");
+	bad_line("cpus=64", "bad cpus \"64\": like 0,1 or 0-3, of 0 to 63");
+	bad_line("cpus=all", "bad cpus \"all\": like 0,1 or 0-3, of 0 to 63");
+	cpus_limit = 2;
+	bad_line("cpus=3", "cpus 3: this machine has 2");
+	bad_line("cpus=2-63", "cpus 2-63: this machine has 2");
+	assert_int_equal(good("[a]\nkernel=k\ncpus=1-3\n")->sched.cpus, 0xe);
 }
 
 static void test_choices(void **state)
@@ -351,7 +426,8 @@ static void test_binary(void **state)
 }
 
 static const char sample[] = "# c\n[a]\nkernel=k\ninitrd=i j\nmodule=m a b\ncmdline=x # c\n"
-			     "memory=64M\nvcpus=2\nautostart=yes\nlog=no\non-reset=stop\n[b]\n"
+			     "memory=64M\nvcpus=2\nautostart=yes\nlog=no\non-reset=stop\nweight=7\n"
+			     "budget=10ms/20ms\npriority=3\ncpus=0,2-3\n[b]\n"
 			     "kernel = k\n";
 
 static void check_added(void)
@@ -368,12 +444,15 @@ static void check_added(void)
 		assert_true(c->initrd_count <= CONFIG_FILES && c->module_count <= CONFIG_FILES);
 		assert_true(c->memory >= MIB && c->memory <= 512 * GIB);
 		assert_true(c->vcpus >= 1 && c->vcpus <= 16);
+		assert_true(c->sched.weight >= 1 && c->sched.weight <= 10000);
+		assert_true(c->sched.priority >= 1 && c->sched.priority <= 4);
+		assert_true(c->sched.budget_ns <= c->sched.period_ns && c->sched.cpus);
 	}
 }
 
 static void test_torture(void **state)
 {
-	static const char alphabet[] = "[]=# \t\r\nakernelKMG019\0\"$";
+	static const char alphabet[] = "[]=# \t\r\nakernelKMG019\0\"$-,/ms";
 	char text[sizeof(sample)];
 	u64 seed = 3;
 	unsigned i, n;
@@ -397,13 +476,38 @@ static void test_torture(void **state)
 	}
 }
 
-int main(void)
+/* The manifest on standard input, as tests/machine/test_tools.py compares it. */
+static int print_parsed(void)
+{
+	static char text[65536];
+	unsigned i;
+
+	parse_bytes(text, fread(text, 1, sizeof(text), stdin));
+	for (i = 0; i < MIN(error_count, MAX_ERRORS); i++)
+		printf("error %u %s\n", errors[i].line, errors[i].reason);
+	for (i = 0; i < MIN(added_count, MAX_ADDED); i++) {
+		const struct partition_config *c = &added[i];
+
+		printf("%s %s %lu %u %d%d%d %u %u %lu/%lu %lx\n", c->name, c->kernel,
+		       (unsigned long)c->memory, c->vcpus, c->autostart, c->log,
+		       c->restart_on_reset, c->sched.weight, c->sched.priority,
+		       (unsigned long)(c->sched.budget_ns / NS_PER_US),
+		       (unsigned long)(c->sched.period_ns / NS_PER_US),
+		       (unsigned long)c->sched.cpus);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_defaults, setup),
 		cmocka_unit_test_setup(test_everything, setup),
 		cmocka_unit_test_setup(test_sizes, setup),
 		cmocka_unit_test_setup(test_vcpus, setup),
+		cmocka_unit_test_setup(test_weight_and_priority, setup),
+		cmocka_unit_test_setup(test_budget, setup),
+		cmocka_unit_test_setup(test_cpus, setup),
 		cmocka_unit_test_setup(test_choices, setup),
 		cmocka_unit_test_setup(test_keys, setup),
 		cmocka_unit_test_setup(test_files, setup),
@@ -415,5 +519,8 @@ int main(void)
 		cmocka_unit_test_setup(test_torture, setup),
 	};
 
+	(void)argv;
+	if (argc > 1)
+		return print_parsed();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
