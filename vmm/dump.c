@@ -3,34 +3,11 @@
  */
 #include "lib/format.h"
 #include "vmm/decode.h"
-#include "vmm/guestwalk.h"
 #include "vmm/partition.h"
+#include "vmm/picture.h"
 #include "vmm/run.h"
 
 typedef void (*print_t)(const char *fmt, ...) PRINTF(1, 2);
-
-/* A copy, taken with the vCPU loaded, printed with interrupts on. */
-struct vcpu_picture {
-	u64 reg[REG_COUNT];
-	struct segment seg[SEG_COUNT];
-	u8 code[15];
-	unsigned code_len, code_bits;
-};
-
-static void picture_take(struct vcpu *v, struct vcpu_picture *pic)
-{
-	u64 flags = vcpu_inspect_begin(v);
-	struct guest_context c;
-
-	backend->get_context(v, &c);
-	for (unsigned i = 0; i < REG_COUNT; i++)
-		pic->reg[i] = vcpu_get_reg(v, i);
-	for (unsigned i = 0; i < SEG_COUNT; i++)
-		backend->get_seg(v, i, &pic->seg[i]);
-	pic->code_len = guest_fetch(v, &c, pic->code, sizeof(pic->code));
-	pic->code_bits = c.bits;
-	vcpu_inspect_end(v, flags);
-}
 
 static void print_registers(const struct vcpu_picture *pic, print_t print)
 {
@@ -80,10 +57,8 @@ static void print_code(const struct vcpu_picture *pic, print_t print)
 	print("  code %s: %s", hex, text);
 }
 
-static void print_exit(const struct vcpu *v, print_t print)
+static void print_exit(const struct vm_exit *e, print_t print)
 {
-	const struct vm_exit *e = &v->exit;
-
 	print("  last exit: %s (%s reason %#lx) at %#lx", vm_exit_name(e->reason), backend->name,
 	      e->raw, e->rip);
 	if (e->reason == VM_EXIT_IO)
@@ -105,9 +80,9 @@ void vcpu_dump(struct vcpu *v, print_t print)
 {
 	struct vcpu_picture pic;
 
-	picture_take(v, &pic);
+	vcpu_take_picture(v, &pic);
 	print("%s.%u:", v->partition->config.name, v->id);
-	print_exit(v, print);
+	print_exit(&pic.exit, print);
 	print_registers(&pic, print);
 	print_segments(&pic, print);
 	print_code(&pic, print);

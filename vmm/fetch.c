@@ -55,3 +55,31 @@ unsigned guest_fetch(struct vcpu *v, const struct guest_context *c, u8 *buf, uns
 		n += fetch_page(v, c, gva + n, buf + n, max - n);
 	return n;
 }
+
+static unsigned peek_page(struct vcpu *v, const struct guest_context *c, gva_t gva, u8 *buf,
+			  unsigned max)
+{
+	unsigned access = ACCESS_FETCH | ACCESS_PROBE | ACCESS_PRESENT;
+	unsigned len = MIN(max, CODE_PAGE_SIZE - CODE_PAGE_OFFSET(gva));
+	const u8 *code;
+	u32 error;
+	gpa_t gpa;
+
+	if (guest_translate(v, gva, access | (c->cpl == 3 ? ACCESS_USER : 0), &gpa, &error))
+		return 0;
+	code = gpspace_present(&v->partition->space, gpa, len, false);
+	if (!code)
+		return 0;
+	memcpy(buf, code, len);
+	return len;
+}
+
+unsigned guest_peek(struct vcpu *v, const struct guest_context *c, u8 *buf, unsigned max)
+{
+	gva_t gva = guest_rip_linear(c);
+	unsigned n = peek_page(v, c, gva, buf, max);
+
+	if (n && n < max)
+		n += peek_page(v, c, gva + n, buf + n, max - n);
+	return n;
+}

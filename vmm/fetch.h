@@ -77,3 +77,8 @@ static inline gva_t guest_rip_linear(const struct guest_context *c)
  * guest). At most 4 KiB.
  */
 unsigned guest_fetch(struct vcpu *v, const struct guest_context *c, u8 *buf, unsigned max);
+/*
+ * The same for a look from outside: it changes nothing, and populates no memory. Any context, with
+ * the vCPU's state loaded.
+ */
+unsigned guest_peek(struct vcpu *v, const struct guest_context *c, u8 *buf, unsigned max);

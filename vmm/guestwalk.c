@@ -182,6 +182,10 @@ static int walk_slot(struct walk *w, gpa_t at, void **slot)
 {
 	struct gpspace *gs = &w->v->partition->space;
 
+	if (w->access & ACCESS_PRESENT) {
+		*slot = gpspace_present(gs, at, w->entry_size, false);
+		return *slot ? 0 : walk_fault(w, 0);
+	}
 	*slot = gpspace_hva(gs, at);
 	return !*slot && gpspace_is_ram(gs, at, w->entry_size) ? -ENOMEM : 0;
 }

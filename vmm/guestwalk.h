@@ -16,6 +16,7 @@ struct vcpu;
 #define ACCESS_USER 4u	   /* as CPL 3 */
 #define ACCESS_IMPLICIT 8u /* a supervisor access by the processor itself */
 #define ACCESS_PROBE 16u   /* set no Accessed or Dirty bits */
+#define ACCESS_PRESENT 32u /* populate no memory: what is not there is -EFAULT */
 
 /*
  * 0 and *gpa, or -EFAULT and the error code of the #PF that the guest must get. -ENOMEM: host

@@ -4,6 +4,6 @@ struct vcpu;
 /* The thread's function; arg is the struct vcpu. Returns when the vCPU has been asked to stop. */
 void vcpu_thread(void *arg);
 /*
- * Registers, the last exit and the bytes at RIP, by names, to the log. While the vCPU does not run.
+ * Registers, the last exit and the bytes at RIP, by names. Thread context; the vCPU may run.
  */
 void vcpu_dump(struct vcpu *v, void (*print)(const char *fmt, ...));
