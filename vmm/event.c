@@ -116,25 +116,6 @@ static bool event_intr_pending(struct vcpu *v)
 	return vlapic_pending(&v->lapic) >= 0 || event_extint_pending(v);
 }
 
-/* The processor's acknowledge cycle: from the local APIC, or through LINT0 from the 8259 pair. */
-static int event_acknowledge(struct vcpu *v)
-{
-	struct partition *p = v->partition;
-	int vector = vlapic_pending(&v->lapic);
-
-	if (likely(vector >= 0)) {
-		vlapic_accept(&v->lapic, (u8)vector);
-		return vector;
-	}
-	/*
-	 * Another vCPU may have been faster: of several that the wire reaches one gets the vector.
-	 */
-	mutex_lock(&p->device_lock);
-	vector = event_extint_pending(v) ? vpic_ack(&p->board.pic) : -1;
-	mutex_unlock(&p->device_lock);
-	return vector;
-}
-
 static void event_window(struct vcpu *v, enum event_kind kind, bool *asked, bool want)
 {
 	if (*asked == want)
@@ -178,30 +159,50 @@ static bool event_inject_nmi(struct vcpu *v)
 	return true;
 }
 
-static bool event_inject_intr(struct vcpu *v)
+/* The processor's acknowledge cycle, through LINT0 from the 8259 pair; -1: nothing any more. */
+static int event_acknowledge_extint(struct vcpu *v)
 {
-	struct event e = { .kind = EVENT_INTR };
+	struct partition *p = v->partition;
 	int vector;
 
-	if (!event_intr_pending(v) || !backend->can_inject(v, EVENT_INTR))
-		return false;
-	vector = event_acknowledge(v);
+	/* Of several vCPUs that the wire reaches, the first gets the vector. */
+	mutex_lock(&p->device_lock);
+	vector = event_extint_pending(v) ? vpic_ack(&p->board.pic) : -1;
+	mutex_unlock(&p->device_lock);
+	return vector;
+}
+
+/*
+ * What waits in the local APIC, or else in the 8259 pair. Behind it only the latter can have more:
+ * the local APIC lets nothing through that is not above what it has just delivered.
+ */
+static void event_inject_intr(struct vcpu *v, int vector)
+{
+	struct event e = { .kind = EVENT_INTR };
+
+	if (vector >= 0)
+		vlapic_accept(&v->lapic, (u8)vector);
+	else
+		vector = event_acknowledge_extint(v);
 	if (vector < 0)
-		return false;
+		return;
 	e.vector = (u8)vector;
-	return event_inject(v, &e);
+	event_inject(v, &e);
 }
 
 static NOINLINE void event_prepare_slow(struct vcpu *v)
 {
 	struct vevents *ev = &v->events;
+	int vector = vlapic_pending(&v->lapic);
+	bool intr = vector >= 0 || event_extint_pending(v);
 
 	if (!ev->injected && !event_inject(v, &ev->exception) && !event_inject_again(v) &&
-	    !event_inject_nmi(v))
-		event_inject_intr(v);
+	    !event_inject_nmi(v) && intr && backend->can_inject(v, EVENT_INTR)) {
+		event_inject_intr(v, vector);
+		intr = event_extint_pending(v);
+	}
 	event_window(v, EVENT_NMI, &ev->nmi_window, ev->nmi_pending);
-	event_window(v, EVENT_INTR, &ev->intr_window,
-		     ev->again.kind == EVENT_INTR || event_intr_pending(v));
+	event_window(v, EVENT_INTR, &ev->intr_window, ev->again.kind == EVENT_INTR || intr);
 }
 
 void event_prepare(struct vcpu *v)

@@ -13,10 +13,10 @@ static void rearm(void *ctx, u64 deadline_ns)
 {
 	struct vcpu *v = ctx;
 
-	if (deadline_ns == VCLOCK_NEVER)
-		timer_cancel(&v->clock_timer);
-	else
+	if (deadline_ns != VCLOCK_NEVER)
 		timer_arm(&v->clock_timer, v->clock.start_ns + deadline_ns);
+	else if (READ_ONCE(v->clock_timer.armed)) /* mostly it is not: it has just fired */
+		timer_cancel(&v->clock_timer);
 }
 
 void vcpu_clock_init(struct vcpu *v)

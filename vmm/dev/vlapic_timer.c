@@ -38,50 +38,62 @@ static u64 timer_now(const struct vlapic *a)
 	return vclock_now(a->timer.clock);
 }
 
-static void timer_arm_deadline(struct vlapic *a)
+/*
+ * These three: when the clock has to look at the timer again, now or later; VCLOCK_NEVER: not at
+ * all.
+ */
+static u64 timer_next_tsc(const struct vlapic *a, u64 now)
 {
-	struct vlapic_state *s = &a->state;
-	u64 now, tsc, ns;
+	u64 deadline = a->state.tsc_deadline, tsc, ns;
 
-	if (!s->tsc_deadline)
-		return;
-	now = timer_now(a);
+	if (!deadline)
+		return VCLOCK_NEVER;
 	tsc = a->hooks.read_tsc(a->hooks.ctx);
-	if (s->tsc_deadline <= tsc) {
-		vtimer_arm(&a->timer, now);
-		return;
-	}
+	if (deadline <= tsc)
+		return now;
 	/* Rounded up: to be early would only mean to be asked twice. */
-	ns = a->hooks.tsc_to_ns(a->hooks.ctx, s->tsc_deadline - tsc);
-	vtimer_arm(&a->timer, ns < ~0ull - now ? now + ns + 1 : ~0ull);
+	ns = a->hooks.tsc_to_ns(a->hooks.ctx, deadline - tsc);
+	return ns < VCLOCK_NEVER - now ? now + ns + 1 : VCLOCK_NEVER;
 }
 
-static void timer_arm_count(struct vlapic *a, u64 now)
+static u64 timer_next_count(const struct vlapic *a, u64 now)
 {
-	struct vlapic_state *s = &a->state;
 	u64 period = timer_period(a);
-	u64 elapsed = now - s->timer_start_ns;
+	u64 elapsed = now - a->state.timer_start_ns;
 
 	if (!period)
-		return;
+		return VCLOCK_NEVER;
 	if (timer_mode(a) == LVT_TIMER_PERIODIC)
-		vtimer_arm(&a->timer, now + MAX(period - elapsed % period, TIMER_MIN_NS));
-	else if (elapsed < period)
-		vtimer_arm(&a->timer, now + (period - elapsed));
+		return now + MAX(period - elapsed % period, TIMER_MIN_NS);
+	return elapsed < period ? now + (period - elapsed) : VCLOCK_NEVER;
 }
 
 /* A masked timer runs as well, but nobody has to be told when it expires. */
+static u64 timer_next(const struct vlapic *a, u64 now)
+{
+	if (a->state.lvt[LVT_TIMER] & LVT_MASKED)
+		return VCLOCK_NEVER;
+	switch (timer_mode(a)) {
+	case LVT_TIMER_DEADLINE: return timer_next_tsc(a, now);
+	case LVT_TIMER_ONESHOT:
+	case LVT_TIMER_PERIODIC: return timer_next_count(a, now);
+	default: return VCLOCK_NEVER; /* reserved: stands still */
+	}
+}
+
+static void timer_expired(void *arg);
+
 static void timer_rearm(struct vlapic *a, u64 now)
 {
-	vtimer_cancel(&a->timer);
-	if (a->state.lvt[LVT_TIMER] & LVT_MASKED)
+	u64 next = timer_next(a, now);
+
+	if (next != VCLOCK_NEVER && next > now) {
+		vtimer_arm(&a->timer, next);
 		return;
-	switch (timer_mode(a)) {
-	case LVT_TIMER_DEADLINE: timer_arm_deadline(a); break;
-	case LVT_TIMER_ONESHOT:
-	case LVT_TIMER_PERIODIC: timer_arm_count(a, now); break;
-	default: /* reserved: stands still */ break;
 	}
+	vtimer_cancel(&a->timer);
+	if (next <= now) /* a TSC deadline that has passed already */
+		timer_expired(a);
 }
 
 /* True when the deadline has come; it is then disarmed (SDM 3A 11.5.4.1). */
@@ -102,21 +114,27 @@ static void timer_expired(void *arg)
 	if (timer_mode(a) != LVT_TIMER_DEADLINE) {
 		vlapic_local_interrupt(a, LVT_TIMER);
 		if (timer_mode(a) == LVT_TIMER_PERIODIC)
-			timer_arm_count(a, timer_now(a));
+			timer_rearm(a, timer_now(a));
 	} else if (timer_deadline_passed(a)) {
 		vlapic_local_interrupt(a, LVT_TIMER);
 	} else {
-		timer_arm_deadline(a);
+		timer_rearm(a, timer_now(a));
 	}
 }
 
-/* What was due before a register changes happens as it would have before the change. */
-static void timer_catch_up(struct vlapic *a)
+/*
+ * What was due before a register changes happens as it would have before the change. The time at
+ * which it changes.
+ */
+static u64 timer_catch_up(struct vlapic *a)
 {
-	if (!a->timer.armed || a->timer.deadline_ns > timer_now(a))
-		return;
-	vtimer_cancel(&a->timer);
-	timer_expired(a);
+	u64 now = timer_now(a);
+
+	if (unlikely(a->timer.armed && a->timer.deadline_ns <= now)) {
+		vtimer_cancel(&a->timer);
+		timer_expired(a);
+	}
+	return now;
 }
 
 void vlapic_timer_init(struct vlapic *a, struct vclock *clock)
@@ -129,10 +147,10 @@ void vlapic_timer_stop(struct vlapic *a)
 	vtimer_cancel(&a->timer);
 }
 
-u32 vlapic_timer_current(const struct vlapic *a)
+static u32 timer_current(const struct vlapic *a, u64 now)
 {
 	const struct vlapic_state *s = &a->state;
-	u64 counts = (timer_now(a) - s->timer_start_ns) >> timer_shift(a);
+	u64 counts = (now - s->timer_start_ns) >> timer_shift(a);
 
 	if (!s->timer_initial || (timer_mode(a) & LVT_TIMER_DEADLINE))
 		return 0;
@@ -141,35 +159,41 @@ u32 vlapic_timer_current(const struct vlapic *a)
 	return counts < s->timer_initial ? s->timer_initial - (u32)counts : 0;
 }
 
+u32 vlapic_timer_current(const struct vlapic *a)
+{
+	return timer_current(a, timer_now(a));
+}
+
 void vlapic_timer_set_initial(struct vlapic *a, u32 value)
 {
+	u64 now;
+
 	if (timer_mode(a) & LVT_TIMER_DEADLINE) /* SDM 3A 11.5.4.1: ignored */
 		return;
-	timer_catch_up(a);
+	now = timer_catch_up(a);
 	a->state.timer_initial = value;
-	a->state.timer_start_ns = timer_now(a);
+	a->state.timer_start_ns = now;
 	/* At the very time of the start: however short the period, its end is still to come. */
-	timer_rearm(a, a->state.timer_start_ns);
+	timer_rearm(a, now);
 }
 
 /* The count goes on from where it is, at the new rate. */
 void vlapic_timer_set_divide(struct vlapic *a, u32 value)
 {
 	struct vlapic_state *s = &a->state;
-	u32 counted;
+	u64 now = timer_catch_up(a);
+	u32 counted = s->timer_initial - timer_current(a, now);
 
-	timer_catch_up(a);
-	counted = s->timer_initial - vlapic_timer_current(a);
 	s->timer_divide = value & TIMER_DIVIDE_VALID;
-	s->timer_start_ns = timer_now(a) - ((u64)counted << timer_shift(a));
-	timer_rearm(a, timer_now(a));
+	s->timer_start_ns = now - ((u64)counted << timer_shift(a));
+	timer_rearm(a, now);
 }
 
 void vlapic_timer_set_lvt(struct vlapic *a, u32 value)
 {
 	struct vlapic_state *s = &a->state;
+	u64 now = timer_catch_up(a);
 
-	timer_catch_up(a);
 	(void)vlapic_timer_get_deadline(a); /* one that passed while masked is gone */
 	if ((value ^ s->lvt[LVT_TIMER]) & LVT_TIMER_DEADLINE) {
 		/* SDM 3A 11.5.4.1: changing to or from the deadline mode disarms the timer. */
@@ -178,11 +202,10 @@ void vlapic_timer_set_lvt(struct vlapic *a, u32 value)
 	} else if (!(value & LVT_TIMER_PERIODIC) && (s->lvt[LVT_TIMER] & LVT_TIMER_PERIODIC)) {
 		/* From periodic to one-shot: the present round is the last one. */
 		s->timer_start_ns =
-		    timer_now(a) -
-		    ((u64)(s->timer_initial - vlapic_timer_current(a)) << timer_shift(a));
+		    now - ((u64)(s->timer_initial - timer_current(a, now)) << timer_shift(a));
 	}
-	s->lvt[LVT_TIMER] = value;
-	timer_rearm(a, timer_now(a));
+	WRITE_ONCE(s->lvt[LVT_TIMER], value);
+	timer_rearm(a, now);
 }
 
 u64 vlapic_timer_get_deadline(struct vlapic *a)
@@ -195,9 +218,11 @@ u64 vlapic_timer_get_deadline(struct vlapic *a)
 
 void vlapic_timer_set_deadline(struct vlapic *a, u64 tsc)
 {
+	u64 now;
+
 	if (timer_mode(a) != LVT_TIMER_DEADLINE)
 		return;
-	timer_catch_up(a);
+	now = timer_catch_up(a);
 	a->state.tsc_deadline = tsc;
-	timer_rearm(a, timer_now(a));
+	timer_rearm(a, now);
 }
