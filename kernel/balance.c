@@ -120,7 +120,8 @@ static bool move_one(struct cpu *from, struct cpu *to, u64 weight_max)
 	struct thread *t;
 
 	lock_both(from, to);
-	t = find_movable(from, to, weight_max);
+	/* Who runs nothing will run it at once; two idle CPUs must not take it from each other. */
+	t = from->current == from->idle ? NULL : find_movable(from, to, weight_max);
 	if (t)
 		move(t, to);
 	unlock_both(from, to);

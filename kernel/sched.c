@@ -214,8 +214,9 @@ void sched_finish_switch(void)
 	rq->switches++;
 	if (left->exiting)
 		thread_buried(left);
-	else /* from here on it may run, and end, on another CPU */
-		__atomic_store_n(&left->on_cpu, false, __ATOMIC_RELEASE);
+	/* from here on it may run, and end, on another CPU; and only then we look for idle ones */
+	else
+		__atomic_store_n(&left->on_cpu, false, __ATOMIC_SEQ_CST);
 	if (t->switch_in)
 		t->switch_in(t);
 	/* Who waits here could not be taken by a CPU that is idle while its stack was in use. */
