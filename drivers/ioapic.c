@@ -18,7 +18,7 @@
 #define RED_LEVEL 0x8000
 #define RED_MASKED 0x10000
 #define RED_DEST_SHIFT 24
-#define RED_DEST_ALL 0xff /* in physical mode: SDM 3A 10.6.2.1 */
+#define RED_LOGICAL 0x800
 
 struct ioapic {
 	volatile u32 *registers;
@@ -90,7 +90,8 @@ int ioapic_route(u32 gsi, u8 vector, u32 apic_id, bool active_low, bool level)
 
 int ioapic_route_nmi(u32 gsi, bool active_low)
 {
-	return route(gsi, RED_DEST_ALL, RED_DELIVERY_NMI | (active_low ? RED_ACTIVE_LOW : 0));
+	return route(gsi, APIC_LOGICAL_OURS,
+		     RED_LOGICAL | RED_DELIVERY_NMI | (active_low ? RED_ACTIVE_LOW : 0));
 }
 
 void ioapic_mask(u32 gsi, bool masked)

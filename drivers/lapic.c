@@ -9,6 +9,8 @@
 #define LAPIC_ID 0x020
 #define LAPIC_TPR 0x080
 #define LAPIC_EOI 0x0b0
+#define LAPIC_LDR 0x0d0
+#define LAPIC_DFR 0x0e0
 #define LAPIC_SVR 0x0f0
 #define LAPIC_ICR_LOW 0x300
 #define LAPIC_ICR_HIGH 0x310
@@ -25,6 +27,8 @@
 #define LAPIC_SIZE 0x1000
 
 #define SVR_ENABLE 0x100
+#define DFR_FLAT 0xffffffff
+#define LDR_SHIFT 24
 #define LVT_MASKED 0x10000
 #define LVT_NMI 0x400
 #define LVT_TIMER_DEADLINE 0x40000
@@ -37,7 +41,6 @@
 #define ICR_STARTUP 0x600 /* the vector is the page's number */
 #define ICR_STARTUP_SHIFT 12
 #define ICR_SELF 0x40000
-#define ICR_ALL_BUT_SELF 0xc0000
 #define ICR_DEST_SHIFT 24
 #define APIC_BASE_ADDRESS MASK(51, 12)
 
@@ -88,12 +91,22 @@ static bool enable(void)
 	return true;
 }
 
+/* SDM 3A 10.6.2.2. In x2APIC mode the processor has one, which cannot be changed. */
+static void set_logical_id(void)
+{
+	if (!registers)
+		return;
+	reg_write(LAPIC_DFR, DFR_FLAT);
+	reg_write(LAPIC_LDR, APIC_LOGICAL_OURS << LDR_SHIFT);
+}
+
 static void set_vectors(void)
 {
 	bool boot_cpu = x86_rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP;
 	u32 max_lvt = (reg_read(LAPIC_VERSION) >> VERSION_MAX_LVT_SHIFT) & 0xff;
 
 	reg_write(LAPIC_SVR, SVR_ENABLE | vectors.spurious);
+	set_logical_id();
 	reg_write(LAPIC_TPR, 0);
 	reg_write(LAPIC_LVT_LINT0, LVT_MASKED);
 	reg_write(LAPIC_LVT_LINT1, boot_cpu ? LVT_NMI : LVT_MASKED);
@@ -170,11 +183,6 @@ void lapic_self_ipi(u8 vector)
 void lapic_send_nmi(u32 apic_id)
 {
 	send_ipi_alone(apic_id, ICR_NMI);
-}
-
-void lapic_nmi_others(void)
-{
-	send_ipi_alone(0, ICR_ALL_BUT_SELF | ICR_NMI);
 }
 
 void lapic_send_init(u32 apic_id)

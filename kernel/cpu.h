@@ -35,6 +35,7 @@ struct cpu {
 	u32 svm_next_asid;
 	u64 svm_asid_generation;
 
+	u64 online_since_ns;
 	u64 idle_ns, idle_since_ns;		/* time without a thread; since when, 0: busy */
 	u64 interrupts, timer_interrupts, ipis; /* taken; the first is the sum of all */
 	u64 nmis; /* written by their handler alone; they can come anywhere */

@@ -12,6 +12,8 @@ struct monitor_command {
 };
 
 extern const struct monitor_command monitor_commands[]; /* ends with name NULL */
+/* Those with a file of their own. */
+void monitor_cpus(int argc, char **argv);
 /* The command or partition names that begin with a word: calls fn for each. */
 void monitor_complete(const char *word, int first_word, void (*fn)(const char *name, void *ctx),
 		      void *ctx);

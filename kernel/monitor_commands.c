@@ -147,8 +147,6 @@ static void command_info(int argc, char **argv)
 			cpu_features.invariant_tsc ? ", invariant" : "");
 	terminal_printf("engine     %s, nested tables: %s\n", backend ? backend->name : "none",
 			backend ? backend->format->name : "-");
-	terminal_printf("traffic    %lu interrupts, %lu NMIs\n", this_cpu()->interrupts,
-			this_cpu()->nmis);
 	terminal_printf("features  %s%s%s%s\n", cpu_features.xsave ? " xsave" : "",
 			cpu_features.x2apic ? " x2apic" : "",
 			cpu_features.tsc_deadline ? " tsc-deadline" : "",
@@ -290,6 +288,7 @@ const struct monitor_command monitor_commands[] = {
 	{ "start", "NAME", "start a stopped partition", command_start },
 	{ "stop", "NAME", "stop a partition at once", command_stop },
 	{ "reset", "NAME", "restart a partition, as its reset button would", command_reset },
+	{ "cpus", "", "processors: what each runs, its load since the last cpus", monitor_cpus },
 	{ "info", "", "processor, vendor, features, memory, modules", command_info },
 	{ "stats", "NAME", "exits by reason, and what nobody answered", command_stats },
 	{ "regs", "NAME[.VCPU]", "registers, the last exit, the bytes at RIP", command_regs },

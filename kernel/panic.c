@@ -36,6 +36,14 @@ static void claim_panic(void)
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
+/* Their handle_nmi() finds that we have claimed it. */
+static void stop_others(void)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (cpus[i] != this_cpu())
+			lapic_send_nmi(cpus[i]->apic_id);
+}
+
 static NORETURN void halt_forever(void)
 {
 	for (;;) {
@@ -52,8 +60,7 @@ void panic_begin(void)
 		halt_forever(); /* one story at a time */
 	lockdep_off();
 	if (__atomic_add_fetch(&depth, 1, __ATOMIC_SEQ_CST) == 1) {
-		if (cpu_count > 1)
-			lapic_nmi_others(); /* handle_nmi() finds that we have claimed it */
+		stop_others();
 		uart_stop();
 		terminal_flush_polled();
 		log_set_polled();

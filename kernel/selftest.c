@@ -79,6 +79,7 @@ void selftest_start(void)
 
 	selftest_add(selftest_mm_cases, selftest_mm_count);
 	selftest_add(selftest_kernel_cases, selftest_kernel_count);
+	selftest_add(selftest_smp_cases, selftest_smp_count);
 	selftest_add(selftest_lockdep_cases, selftest_lockdep_count); /* the last looks back */
 	t = thread_create("selftest", run_all, NULL, PRIO_KERNEL);
 	if (t)

@@ -41,6 +41,8 @@ void selftest_reason(struct selftest *t, const char *fmt, ...) PRINTF(2, 3);
 		return SELFTEST_SKIPPED;       \
 	} while (0)
 
+extern const struct selftest_case selftest_smp_cases[];
+extern const unsigned selftest_smp_count;
 extern const struct selftest_case selftest_kernel_cases[], selftest_mm_cases[],
     selftest_lockdep_cases[];
 extern const unsigned selftest_kernel_count, selftest_mm_count, selftest_lockdep_count;

@@ -174,6 +174,7 @@ static bool start(struct cpu *cpu, hpa_t page, char *why, size_t size)
 static void welcome(struct cpu *cpu)
 {
 	cpu->online = true;
+	cpu->online_since_ns = clock_now_ns();
 	cpus[cpu->id] = cpu;
 	WRITE_ONCE(cpu_count, cpu->id + 1);
 	__atomic_or_fetch(&cpus_online, BIT(cpu->id), __ATOMIC_SEQ_CST);

@@ -10,8 +10,9 @@
  * taken at the run loop's STI.
  *
  * A probe with just that guest decides, so that processors that behave have no NMIs. The NMI goes
- * to all processors. What one of them wants of another does not wait for it: smp_interrupt() sends
- * an NMI of its own after the interrupt, and only when it meets the guest's very entry is it lost.
+ * to all processors that run the kernel. What one of them wants of another does not wait for it:
+ * smp_interrupt() sends an NMI of its own after the interrupt, and only when it meets the guest's
+ * very entry is it lost.
  */
 #include "vmm/watchdog.h"
 

@@ -6,7 +6,7 @@ and every case ends by waiting for that.  See steps.py for the words.
 """
 
 from steps import (BOCHS, MONITOR, PROMPT, AnyOrder, Case, Expect, Ktap, Monitor, Repeat, Same,
-                   Send, Shell, file_sum, head, md5_of_sequence)
+                   Send, Shell, file_sum, head, md5_of_sequence, on_cpus)
 
 NO_UEFI = {engine: 'there is no UEFI firmware for Bochs in Debian' for engine in BOCHS}
 
@@ -30,7 +30,10 @@ def guest(name, ending='verdict: PASS', reason='shutdown', manifest='', **more):
 CASES = [
     # --- the kernel alone ---
 
-    Case('selftest', '', [Ktap()], options='selftest poweroff=idle', lenient=True, cost=30),
+    *on_cpus(Case('selftest', '', [Ktap()], options='selftest poweroff=idle', lenient=True,
+                  cost=30)),
+    Case('maxcpus', '', [Expect(PROMPT), Monitor('info', '1 of 2 CPUs in use'), Send('poweroff\r')],
+         options='maxcpus=1', lenient=True, cpus=2),
     Case('no-partition', '', [Expect(PROMPT), Monitor('ls'), Send('poweroff\r')], options='',
          lenient=True),
     Case('uefi', '[hello64]\nkernel = guests/hello64.elf\n',
@@ -171,6 +174,7 @@ autostart = no
         Monitor('help', '^.*poweroff'),
         Monitor('ls', r'^halt\s+running', r'^spin\s+stopped'),
         Monitor('info', '(?i)svm|vmx'),
+        Monitor('cpus', r'^ +0 +0 +\S+ +\d+%'),
         Monitor('start spin', '^spin: spin: busy for ever'),
         Monitor('stats spin'),
         Monitor('regs spin', '(?i)rip'),
@@ -205,6 +209,21 @@ memory  = 32M
         Monitor('regs two', '(?i)rip'),
         Monitor('stop two', '^partita: two stopped: killed', prompt=None),
     ]),
+
+    # more of them than processors: kicks reach each, wherever it runs
+    Case('spin-irq-off-2cpus', ''.join(f'''
+[{name}]
+kernel  = guests/spin.elf
+cmdline = irq=off
+memory  = 32M
+''' for name in ('one', 'two', 'three')), [
+        AnyOrder(*(f'^{name}: spin: busy for ever' for name in ('one', 'two', 'three'))),
+        Send(MONITOR), Expect(PROMPT),
+        Monitor('cpus', r'^ +0 +0 ', r'^ +1 +1 '),
+        Monitor('stop two', '^partita: two stopped: killed'),
+        Monitor('stop one', '^partita: one stopped: killed'),
+        Monitor('stop three', '^partita: three stopped: killed', prompt=None),
+    ], cpus=2),
 
     Case('start-stop-rounds', '''
 [hello64]

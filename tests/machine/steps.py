@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pexpect.exceptions import EOF, TIMEOUT
 
@@ -89,6 +89,15 @@ class Case:
     fail: tuple = ()                # words of NEVER that this case is about
     ends: bool = True               # the machine has to end cleanly after the last step
     cost: int = 10                  # about how many seconds on Bochs; the longest start first
+
+
+def on_cpus(case, qemu=(1, 2, 4), bochs=(1, 2)):
+    """The case on machines with so many processors: NAME, NAME-2cpus ..."""
+    for count in sorted({*qemu, *bochs}):
+        name = case.name if count == 1 else f'{case.name}-{count}cpus'
+        yield replace(case, name=name, cpus=count,
+                      engines=tuple(engine for engine in case.engines
+                                    if count in (bochs if engine in BOCHS else qemu)))
 
 
 # --- the steps ---
