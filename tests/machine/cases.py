@@ -229,11 +229,13 @@ memory  = 32M
 [hello64]
 kernel = guests/hello64.elf
 memory = 32M
+vcpus = 4
 autostart = no
 log = no
 [spin]
 kernel = guests/spin.elf
 memory = 32M
+vcpus = 4
 ''', [
         Expect('spin: busy'), Send(MONITOR), Expect(PROMPT),
         Monitor('stop spin', '^partita: spin stopped: killed'),

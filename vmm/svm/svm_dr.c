@@ -11,6 +11,7 @@
 #include "vmm/svm/svm.h"
 #include "vmm/svm/svm_quirks.h"
 #include "vmm/vcpu.h"
+#include "x86/insn.h"
 
 #define BREAKPOINTS 4u
 #define DR7_ENABLE(n) (3ull << (n)*2)
@@ -123,12 +124,15 @@ u64 svm_get_breakpoint(struct svm_vcpu *s, unsigned n)
 
 void svm_set_breakpoint(struct svm_vcpu *s, unsigned n, u64 value)
 {
+	u64 flags = x86_irq_save(); /* in one piece: put() and load() move them as well */
+
 	if (breakpoints_in_processor(s))
 		svm_save_debug_registers(s);
 	s->dr[n] = value;
 	if (breakpoints_in_processor(s))
 		svm_load_debug_registers(s);
-	else if (s->dr_loaded)
+	x86_irq_restore(flags);
+	if (s->dr_loaded && !breakpoints_in_processor(s))
 		svm_set_dr7(s, svm_get_dr7(s)); /* it may be safe now, or no more */
 }
 

@@ -10,17 +10,23 @@
 #include "x86/insn.h"
 #include "x86/msr.h"
 
+#define FLUSHED_NEVER UINT64_MAX
+
+/*
+ * The thread may have been interrupted between a look at entry_work and a change of it, so that
+ * word is not for us: translations are declared void by the version that they belong to.
+ */
 void svm_load(struct vcpu *v)
 {
 	struct svm_vcpu *s = v->vendor;
 	struct cpu *cpu = this_cpu();
 
 	if (s->cpu != cpu || s->asid_generation != cpu->svm_asid_generation)
-		s->entry_work |= SVM_ENTRY_ASID;
+		s->flushed_generation = FLUSHED_NEVER;
 	s->cpu = cpu;
 	s->host_vmcb_pa = cpu->svm_host_vmcb;
 	if (svm_quirks.cr2_not_loaded)
-		s->entry_work |= SVM_ENTRY_CR2;
+		x86_write_cr2(s->vmcb->save.cr2);
 	vfpu_load(v);
 	if (s->dr_loaded)
 		svm_load_debug_registers(s);

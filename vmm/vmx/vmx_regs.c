@@ -47,13 +47,17 @@ static u64 read_breakpoint(struct vmx_vcpu *x, unsigned n)
 	return x->dr[n];
 }
 
+/* In one piece: put() and load() move them as well. */
 static void write_breakpoint(struct vmx_vcpu *x, unsigned n, u64 value)
 {
+	u64 flags = x86_irq_save();
+
 	if (x->dr_in_use)
 		vmx_save_breakpoints(x);
 	x->dr[n] = value;
 	if (x->dr_in_use)
 		vmx_load_breakpoints(x);
+	x86_irq_restore(flags);
 }
 
 static u64 read_dr6(void)
