@@ -27,7 +27,7 @@ struct spinlock;
 /* On hardware a lock held for this long is a bug: every interrupt of the processor waits. */
 #define LOCK_HOLD_MAX_NS (2 * NS_PER_MS)
 /* The TSC of a virtual machine goes on while its host runs something else. */
-#define LOCK_HOLD_MAX_VIRTUAL_NS (200 * NS_PER_MS)
+#define LOCK_HOLD_MAX_VIRTUAL_NS (1 * NS_PER_SEC)
 /* Who waits for longer waits for ever: a panic. */
 #define LOCK_WAIT_MAX_NS (20 * NS_PER_SEC)
 
