@@ -46,6 +46,12 @@ CASES = [
 
     Case('debug-selftest', '', [Ktap()], options='selftest poweroff=idle', lenient=True,
          debug=True, engines=('qemu-svm', 'bochs-vmx'), cost=60),
+    Case('debug-deadlock', '', [
+        Expect('^partita: lockdep: LOCK_TEST taken again by its holder'),
+        Expect(r'take_again\+'), Expect('LOCK_TEST has been taken by:'),
+        Expect('^partita: panic: a spinlock is taken again by its holder'),
+    ], options='selftest=deadlock poweroff=idle', lenient=True, debug=True,
+         engines=('qemu-svm',), fail=('panic',)),
     Case('debug-linux', f'[linux]{LINUX}memory = 256M\n', [
         Expect('partita-init: up'), Expect('/ # '),
         Send(MONITOR), Expect(PROMPT), Monitor('stats linux'), Monitor('regs linux', '(?i)rip'),
