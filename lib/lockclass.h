@@ -21,7 +21,6 @@ enum lock_class {
 	 * Spinlocks, taken with interrupts off. A wake-up (WAITQ and what follows) may be done
 	 * under any that comes before.
 	 */
-	LOCK_SMP_CALL,	/* a cross-CPU call's turn */
 	LOCK_GPSPACE,	/* gpspace.lock: nested tables, populated bytes */
 	LOCK_UART,	/* the transmitter; asks the terminal for bytes */
 	LOCK_TERMINAL,	/* its queue and what is being edited; asks a console for bytes */
