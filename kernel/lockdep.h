@@ -20,7 +20,7 @@
 struct mutex;
 struct spinlock;
 
-#define LOCK_CHAIN 8  /* callers that are remembered of each acquisition */
+#define LOCK_CHAIN 8   /* callers that are remembered of each acquisition */
 #define LOCKS_HELD 12  /* spinlocks of a processor at once */
 #define MUTEXES_HELD 4 /* mutexes of a thread at once */
 

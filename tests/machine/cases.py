@@ -44,22 +44,24 @@ CASES = [
 
     # --- with every lock checked: any report fails them ---
 
-    Case('debug-selftest', '', [Ktap()], options='selftest poweroff=idle', lenient=True,
-         debug=True, engines=('qemu-svm', 'bochs-vmx'), cost=60),
+    *(Case(f'debug-selftest-{cpus}', '', [Ktap()], options='selftest poweroff=idle', lenient=True,
+           debug=True, cpus=cpus, engines=engines, cost=cost)
+      for cpus, engines, cost in ((1, ('qemu-svm', 'bochs-vmx'), 30),
+                                  (2, ('qemu-svm', 'bochs-vmx'), 60), (4, ('qemu-svm',), 30))),
     Case('debug-deadlock', '', [
         Expect('^partita: lockdep: LOCK_TEST taken again by its holder'),
         Expect(r'take_again\+'), Expect('LOCK_TEST has been taken by:'),
         Expect('^partita: panic: a spinlock is taken again by its holder'),
     ], options='selftest=deadlock poweroff=idle', lenient=True, debug=True,
          engines=('qemu-svm',), fail=('panic',)),
-    Case('debug-linux', f'[linux]{LINUX}memory = 256M\n', [
+    Case('debug-linux', f'[linux]{LINUX.rstrip()} quiet\nmemory = 256M\nvcpus = 2\n', [
         Expect('partita-init: up'), Expect('/ # '),
         Send(MONITOR), Expect(PROMPT), Monitor('stats linux'), Monitor('regs linux', '(?i)rip'),
         Send('console linux\r'), Expect('/ # '),
         Send('reboot -f\r'), Expect('^partita: linux restarted'),
         Expect('partita-init: up'), Expect('/ # '),
         Send('poweroff -f\r'), Expect('^partita: linux stopped: shutdown'),
-    ], debug=True, engines=('qemu-svm',), cost=100),
+    ], debug=True, cpus=2, engines=('qemu-svm',), cost=100),
 
     # --- each small guest ---
 

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,7 @@ from machine import exit_on_signals, stop_all  # noqa: E402
 def pytest_addoption(parser):
     parser.addoption('--engine', action='append', choices=steps.ALL,
                      help='test on this engine alone (repeatable)')
+    parser.addoption('--cpus', type=int, help='give every machine this many CPUs')
     parser.addoption('--jobs', type=int, default=os.cpu_count(), help='machines at once')
     parser.addoption('--counts', help='write the numbers of tests to this file, as JSON')
 
@@ -57,6 +59,8 @@ def pytest_collection_finish(session):
 def run_unless_stopped(config, case, engine):
     if config.machine_stop.is_set():
         return steps.Result(failure='not run')
+    if config.option.cpus:
+        case = replace(case, cpus=config.option.cpus)
     return steps.run_case(case, engine)
 
 
