@@ -148,6 +148,8 @@ static bool vcpu_rest(struct vcpu *v)
 
 static bool vcpu_halt(struct vcpu *v)
 {
+	if (event_wakes(v))
+		return true;
 	WRITE_ONCE(v->state, VCPU_HALTED);
 	return vcpu_rest(v);
 }

@@ -13,10 +13,14 @@ static void rearm(void *ctx, u64 deadline_ns)
 {
 	struct vcpu *v = ctx;
 
-	if (deadline_ns != VCLOCK_NEVER)
+	if (deadline_ns == VCLOCK_NEVER) {
+		if (READ_ONCE(v->clock_timer.armed)) /* mostly it is not: it has just fired */
+			timer_cancel(&v->clock_timer);
+	} else if (deadline_ns <= vclock_now(&v->clock)) {
+		vcpu_request(v, VCPU_REQ_TIMER); /* so soon that it has passed: no interrupt */
+	} else {
 		timer_arm(&v->clock_timer, v->clock.start_ns + deadline_ns);
-	else if (READ_ONCE(v->clock_timer.armed)) /* mostly it is not: it has just fired */
-		timer_cancel(&v->clock_timer);
+	}
 }
 
 void vcpu_clock_init(struct vcpu *v)
