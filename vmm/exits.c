@@ -49,7 +49,7 @@ static enum exit_action handle_fault(struct vcpu *v, struct vm_exit *exit)
 				exit->u.fault.gpa);
 		return EXIT_STOP;
 	}
-	return emulate_mmio(v, exit);
+	return emulate_device_mov(v, exit) ? EXIT_ADVANCE : emulate_mmio(v, exit);
 }
 
 static enum exit_action handle_cpuid(struct vcpu *v, struct vm_exit *exit)

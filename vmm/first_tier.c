@@ -36,6 +36,15 @@ static bool access_cr8(struct vcpu *v, const struct vm_exit *exit)
 	return true;
 }
 
+/* An interrupt that the answer has let through, or a single step, goes in at once. */
+static ALWAYS_INLINE bool answered(struct vcpu *v, struct vm_exit *exit, unsigned length)
+{
+	v->exits[exit->reason]++;
+	if (unlikely(vcpu_skip(v, exit->rip, length)) || vlapic_pending(&v->lapic) >= 0)
+		event_prepare(v);
+	return true;
+}
+
 static bool is_ours(const struct vm_exit *exit)
 {
 	if (exit->reason == VM_EXIT_CR)
@@ -43,12 +52,12 @@ static bool is_ours(const struct vm_exit *exit)
 	return vlapic_has_msr(exit->u.msr.index);
 }
 
-bool first_tier_apic(struct vcpu *v, struct vm_exit *exit)
+static bool access_registers(struct vcpu *v, struct vm_exit *exit)
 {
 	unsigned length;
 	bool done;
 
-	if (!is_ours(exit) || exit->in_flight.kind != EVENT_NONE || READ_ONCE(v->requests))
+	if (!is_ours(exit))
 		return false;
 	length = exit->length ? exit->length : emulate_length(v, exit);
 	if (unlikely(length == 0))
@@ -59,11 +68,29 @@ bool first_tier_apic(struct vcpu *v, struct vm_exit *exit)
 		done = read_msr(v, exit->u.msr.index);
 	else
 		done = access_cr8(v, exit);
-	if (unlikely(!done))
+	return likely(done) && answered(v, exit, length);
+}
+
+/* In xAPIC mode, and where it lies after a reset: there is no RAM. */
+static bool access_memory(struct vcpu *v, struct vm_exit *exit)
+{
+	u64 offset = exit->u.fault.gpa - VLAPIC_BASE;
+	struct device_mov mov;
+
+	if (offset >= VLAPIC_SIZE ||
+	    (v->lapic.state.base & ~(u64)APIC_BASE_BSP) != (VLAPIC_BASE | APIC_BASE_ENABLE) ||
+	    !emulate_mov_find(v, exit, &mov))
 		return false;
-	v->exits[exit->reason]++;
-	/* An interrupt that the answer has let through, or a single step, goes in at once. */
-	if (unlikely(vcpu_skip(v, exit->rip, length)) || vlapic_pending(&v->lapic) >= 0)
-		event_prepare(v);
-	return true;
+	mov.access.addr = offset;
+	if (unlikely(!vlapic_mmio_quick(&v->lapic, &mov.access)))
+		return false;
+	emulate_mov_finish(v, &mov);
+	return answered(v, exit, mov.length);
+}
+
+bool first_tier_apic(struct vcpu *v, struct vm_exit *exit)
+{
+	if (exit->in_flight.kind != EVENT_NONE || READ_ONCE(v->requests))
+		return false;
+	return exit->reason == VM_EXIT_FAULT ? access_memory(v, exit) : access_registers(v, exit);
 }

@@ -26,11 +26,12 @@ static ALWAYS_INLINE bool vcpu_skip(struct vcpu *v, u64 rip, unsigned length)
 	return unlikely(backend->skip(v, vcpu_next_rip(v, rip, length))) && vcpu_raise_step(v);
 }
 
-#define FIRST_TIER_APIC (BIT(VM_EXIT_RDMSR) | BIT(VM_EXIT_WRMSR) | BIT(VM_EXIT_CR))
+#define FIRST_TIER_APIC \
+	(BIT(VM_EXIT_RDMSR) | BIT(VM_EXIT_WRMSR) | BIT(VM_EXIT_CR) | BIT(VM_EXIT_FAULT))
 
 /*
- * The registers of the local APIC by MSR, and CR8, as far as no lock is needed and no other vCPU is
- * put into another state: EOI of edges, fixed IPIs, TPR, timer, and all that is read.
+ * The registers of the local APIC by MSR or in memory, and CR8, as far as no lock is needed and no
+ * other vCPU is put into another state: EOI of edges, fixed IPIs, TPR, timer, and all that is read.
  */
 bool first_tier_apic(struct vcpu *v, struct vm_exit *exit);
 

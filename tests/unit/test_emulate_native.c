@@ -1,5 +1,5 @@
 // SOURCES: vmm/emulate.c vmm/emulate_alu.c vmm/emulate_io.c vmm/emulate_mmio.c
-// SOURCES: vmm/emulate_operand.c vmm/emulate_string.c
+// SOURCES: vmm/emulate_mov.c vmm/emulate_operand.c vmm/emulate_string.c
 // SOURCES: vmm/decode.c vmm/decode_tables.c vmm/decode_format.c
 // SOURCES: vmm/fetch.c vmm/insn_cache.c
 // SOURCES: vmm/guestwalk.c vmm/guestwalk_access.c tests/unit/stubs/vcpu.c

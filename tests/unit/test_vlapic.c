@@ -642,6 +642,41 @@ static void test_state_is_plain(void **state)
 	assert_int_equal(serve(a), 0x45);
 }
 
+static bool mmio_quick(struct vlapic *a, u32 offset, u32 value)
+{
+	struct io_access access = { .addr = offset, .value = value, .size = 4, .write = true };
+
+	return vlapic_mmio_quick(a, &access);
+}
+
+/* What needs a hook that takes time is refused, and nothing has happened then. */
+static void test_mmio_quick(void **state)
+{
+	struct io_access read = { .addr = APIC_VERSION, .size = 4 };
+	struct vlapic *a = &apic[1];
+	u64 seed = 7;
+
+	(void)state;
+	assert_true(vlapic_mmio_quick(a, &read));
+	assert_int_equal(read.value, 0x01060015);
+	vlapic_bus_deliver(&bus, 1, false, APIC_FIXED, 0x71, true);
+	vlapic_accept(a, 0x71);
+	assert_false(mmio_quick(a, APIC_EOI, 0));
+	assert_int_equal(vlapic_read(a, APIC_ISR + 0x30), 1u << 17);
+	vlapic_write(a, APIC_EOI, 0);
+	fixed(a, 0x72);
+	vlapic_accept(a, 0x72);
+	assert_true(mmio_quick(a, APIC_EOI, 5)); /* any value will do */
+	assert_int_equal(vlapic_read(a, APIC_ISR + 0x30), 0);
+	assert_true(mmio_quick(a, APIC_ICR_LOW, ICR_TO_SELF | 0x55));
+	assert_int_equal(serve(a), 0x55);
+	memset(seen, 0, sizeof(seen));
+	for (unsigned i = 0; i < 100000; i++)
+		(void)mmio_quick(a, unit_random(&seed) & 0xfff, unit_random(&seed));
+	for (unsigned i = 0; i < CPUS; i++)
+		assert_int_equal(seen[i].nmis + seen[i].inits + seen[i].startups + seen[i].eois, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -663,6 +698,7 @@ int main(void)
 		cmocka_unit_test_setup(test_read_only, setup),
 		cmocka_unit_test_setup(test_mmio, setup),
 		cmocka_unit_test_setup(test_mmio_anything, setup),
+		cmocka_unit_test_setup(test_mmio_quick, setup),
 		cmocka_unit_test_setup(test_x2apic_registers, setup),
 		cmocka_unit_test_setup(test_x2apic_map, setup),
 		cmocka_unit_test_setup(test_x2apic_destinations, x2apic_setup),

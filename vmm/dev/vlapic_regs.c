@@ -230,6 +230,23 @@ void vlapic_mmio(void *dev, struct io_access *access)
 	}
 }
 
+static bool icr_is_quick(u64 icr)
+{
+	return (icr & ICR_MODE) <= APIC_LOWEST << ICR_MODE_SHIFT;
+}
+
+bool vlapic_mmio_quick(struct vlapic *a, struct io_access *access)
+{
+	u32 offset = access->addr & 0xfff;
+
+	if (access->write && offset == APIC_EOI)
+		return vlapic_eoi_edge(a);
+	if (access->write && offset == APIC_ICR_LOW && !icr_is_quick(access->value))
+		return false;
+	vlapic_mmio(a, access);
+	return true;
+}
+
 static int x2apic_read(struct vlapic *a, u32 msr, u64 *value)
 {
 	u32 offset = (msr - MSR_X2APIC_BASE) << 4;
@@ -314,8 +331,7 @@ int vlapic_msr_write_quick(struct vlapic *a, u32 msr, u64 value)
 {
 	if (msr == MSR_X2APIC_BASE + REGISTER_INDEX(APIC_EOI) && vlapic_is_x2apic(a) && !value)
 		return vlapic_eoi_edge(a) ? 0 : -EAGAIN;
-	if (msr == MSR_X2APIC_BASE + REGISTER_INDEX(APIC_ICR_LOW) &&
-	    (value & ICR_MODE) > APIC_LOWEST << ICR_MODE_SHIFT)
+	if (msr == MSR_X2APIC_BASE + REGISTER_INDEX(APIC_ICR_LOW) && !icr_is_quick(value))
 		return -EAGAIN;
 	return vlapic_msr_write(a, msr, value);
 }
