@@ -11,6 +11,8 @@ struct monitor_command {
 	void (*run)(int argc, char **argv); /* argv[0] is the command */
 };
 
+void monitor_sched(int argc, char **argv);
+
 extern const struct monitor_command monitor_commands[]; /* ends with name NULL */
 /* Those with a file of their own. */
 void monitor_cpus(int argc, char **argv);

@@ -291,6 +291,7 @@ const struct monitor_command monitor_commands[] = {
 	{ "cpus", "", "processors: what each runs, its load since the last cpus", monitor_cpus },
 	{ "info", "", "processor, vendor, features, memory, modules", command_info },
 	{ "stats", "NAME", "exits by reason, and what nobody answered", command_stats },
+	{ "sched", "", "the policy, and how much each vCPU has run", monitor_sched },
 	{ "regs", "NAME[.VCPU]", "registers, the last exit, the bytes at RIP", command_regs },
 	{ "log", "", "the kernel's log", command_log },
 	{ "poweroff", "", "stop everything and power the machine off", command_poweroff },
