@@ -336,6 +336,29 @@ void sched_make_ready(struct thread *t)
 		timer_program(cpu); /* the running thread's slice counts now */
 }
 
+void sched_expedite(struct thread *t)
+{
+	u64 flags = x86_irq_save();
+	struct run_queue *rq = sched_lock(t);
+	bool waits = t->guest && t->state == THREAD_READY;
+
+	if (t->guest && t == t->home->current) {
+		sched_account(t->home, clock_now_ns());
+		rq->load -= balance_weight(t);
+	}
+	if (waits) {
+		sched_dequeue_guest(rq, t);
+		t->state = THREAD_BLOCKED;
+	}
+	t->guest = false;
+	t->kernel_priority = PRIO_KERNEL;
+	spin_unlock_raw(&rq->lock);
+	if (waits)
+		sched_make_ready(t);
+	x86_irq_restore(flags);
+	sched_resched_point();
+}
+
 void sched_resched_point(void)
 {
 	const struct cpu *cpu = this_cpu();

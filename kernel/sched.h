@@ -99,6 +99,11 @@ void sched_init_cpu(struct cpu *cpu);
 
 /* For wait queues: makes a blocked thread ready. Interrupts off; then sched_resched_point(). */
 void sched_make_ready(struct thread *t);
+/*
+ * A vCPU's thread is to end: it goes on as a kernel thread, so that no guest that is busier, or was
+ * promised more, keeps it from that. Any context.
+ */
+void sched_expedite(struct thread *t);
 /* Switches now, or at the next occasion, when sched_make_ready() woke somebody better. */
 void sched_resched_point(void);
 /* Gives the CPU away; a thread that is not RUNNING stays off until made ready. Interrupts off. */

@@ -21,7 +21,7 @@ struct thread {
 	char name[32];
 	enum thread_state state; /* this and the next three: run queue lock of the home CPU */
 	struct cpu *home;	 /* where it runs, or will; read it under the lock or as a hint */
-	bool guest;		 /* a vCPU's: scheduled by the policy. Constant, as is the next */
+	bool guest;		 /* a vCPU's: scheduled by the policy. Until sched_expedite() */
 	u8 kernel_priority;	 /* of the others */
 	/*
 	 * A CPU uses its stack. Set under the lock by the CPU that chose it, cleared by that CPU

@@ -243,6 +243,7 @@ static void demolish_vcpu(struct partition *p, struct vcpu *v)
 	if (v->state != VCPU_DONE) { /* never started */
 		v->requests = VCPU_REQ_STOP;
 		p->live_vcpus++;
+		sched_expedite(v->thread);
 		thread_start(v->thread);
 	}
 	vcpu_destroy(v);

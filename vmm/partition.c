@@ -83,8 +83,10 @@ void partition_request_stop(struct partition *p, enum stop_kind kind, const char
 		vsnprintf(p->stop_text, sizeof(p->stop_text), fmt, args);
 		va_end(args);
 	}
-	for (unsigned i = 0; i < p->vcpu_count; i++)
+	for (unsigned i = 0; i < p->vcpu_count; i++) {
 		vcpu_request(p->vcpu[i], VCPU_REQ_STOP);
+		sched_expedite(p->vcpu[i]->thread);
+	}
 }
 
 static void print_log_error(const char *fmt, ...)
