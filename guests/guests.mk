@@ -10,7 +10,7 @@ GUEST_NASM ?= nasm
 GUEST_OBJCOPY ?= objcopy
 GUEST_OUT := $(BUILD)/guests
 
-GUESTS_64 := hello64 exits triplefault reset mmio irq fpu spin halt noise echo bench hostile
+GUESTS_64 := hello64 count exits triplefault reset mmio irq fpu spin halt noise echo bench hostile
 GUESTS_32 := hello32
 GUESTS_MB2 := hello-mb2
 GUESTS_16 := hello16

@@ -13,7 +13,7 @@
 #include "lib/format.h"
 
 /* In a round everybody gets a turn, in proportion to the weights. */
-#define ROUND_NS (5 * NS_PER_MS)
+#define ROUND_NS (10 * NS_PER_MS)
 #define TURN_NS (500 * NS_PER_US)     /* so long a turn is at least, on the average of all */
 #define TURN_MIN_NS (100 * NS_PER_US) /* and nobody's is shorter than this */
 /* Of virtual time: */

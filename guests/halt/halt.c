@@ -13,6 +13,7 @@ void guest_main(u32 mb_magic, u32 mb_info)
 	(void)mb_info;
 	pic_init();
 	lapic_init();
+	pit_stop(); /* firmware leaves it ticking, 18 times a second, masked or not */
 	print("halt: how=%s\n", sti ? "sti" : "cli");
 	for (;;) {
 		if (sti)

@@ -82,6 +82,7 @@ class Case:
     skip: dict = field(default_factory=dict)    # engine: why it cannot
     memory: str = '1G'
     cpus: int = 1
+    icount: bool = False            # on QEMU: a clock that counts instructions; one CPU
     uefi: bool = False
     debug: bool = False             # with the kernel of make DEBUG=1
     lenient: bool = False           # the manifest is meant to be bad
@@ -312,7 +313,7 @@ def run_case(case, engine):
         machine = None
         try:
             with Machine(engine, build_iso(case, folder), cpus=case.cpus, memory=case.memory,
-                         uefi=case.uefi) as machine:
+                         uefi=case.uefi, icount=case.icount) as machine:
                 session = Session(case, machine, log, result, LIMIT[engine])
                 try:
                     for step in case.steps:

@@ -4,8 +4,11 @@ import os
 
 import pytest
 
+import cases
+import cases_sched
 import steps
-from cases import CASES
+
+CASES = cases.CASES + cases_sched.CASES
 
 
 def pytest_generate_tests(metafunc):
