@@ -6,8 +6,10 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/heap.h"
+#include "vmm/cpuid.h"
 #include "vmm/load/load.h"
 #include "vmm/load/vacpi.h"
+#include "vmm/load/vmptable.h"
 #include "vmm/partition.h"
 #include "x86/insn.h"
 
@@ -187,6 +189,23 @@ static void build_start_tsc(struct partition *p)
 		vcpu_start_tsc(p->vcpu[i], p->start_tsc);
 }
 
+/* What firmware tells a guest of its PC. */
+static int build_tables(struct partition *p, gpa_t *rsdp)
+{
+	u64 flags = vcpu_inspect_begin(p->vcpu[0]);
+	struct cpuid_regs id = cpuid_guest(p->vcpu[0], 1, 0);
+	struct vmptable_config mp = {
+		.vcpus = p->config.vcpus,
+		.signature = id.eax,
+		.features = id.edx,
+	};
+	int r;
+
+	vcpu_inspect_end(p->vcpu[0], flags);
+	r = vacpi_build(&p->space, p->config.vcpus, rsdp);
+	return r ? r : vmptable_build(&p->space, &mp);
+}
+
 static int build_load(struct partition *p, struct build_files *f)
 {
 	int r = build_request(p, f);
@@ -194,9 +213,9 @@ static int build_load(struct partition *p, struct build_files *f)
 	if (r)
 		return r;
 	load_layout(&f->request);
-	r = vacpi_build(&p->space, p->config.vcpus, &f->request.rsdp);
+	r = build_tables(p, &f->request.rsdp);
 	if (r) {
-		log_error("%s: the ACPI tables do not fit its memory", p->config.name);
+		log_error("%s: the tables of its PC do not fit its memory", p->config.name);
 		return r;
 	}
 	r = load_image(&f->request, &f->entry, f->message);

@@ -1,6 +1,7 @@
-// SOURCES: vmm/load/vacpi.c vmm/load/load.c vmm/load/loader.c vmm/load/layout.c vmm/load/entry.c
-// SOURCES: vmm/load/linux.c vmm/load/kimage.c vmm/load/emit.c vmm/load/multiboot1.c
-// SOURCES: vmm/load/multiboot2.c vmm/load/multiboot2_info.c vmm/load/bootsector.c lib/elf.c
+// SOURCES: vmm/load/vacpi.c vmm/load/vacpi_ssdt.c vmm/load/load.c vmm/load/loader.c
+// SOURCES: vmm/load/layout.c vmm/load/entry.c vmm/load/linux.c vmm/load/kimage.c
+// SOURCES: vmm/load/emit.c vmm/load/multiboot1.c vmm/load/multiboot2.c
+// SOURCES: vmm/load/multiboot2_info.c vmm/load/bootsector.c lib/elf.c
 // SOURCES: tests/unit/stubs/guestmem.c
 /* vmm/load/vacpi.c: every table is reachable from the root, whole, and says what the PC has. */
 #define _GNU_SOURCE /* memmem */
@@ -206,6 +207,39 @@ static void test_madt(void **state)
 	}
 }
 
+/* One device in \_SB for each processor, with the MADT's UID: ACPI 6.4, 8.4 and 20.2. */
+static void test_processors(void **state)
+{
+	static const u8 name[] = "\\_SB_", hid[] = "\b_HID\rACPI0007", uid[] = "\b_UID\n";
+	unsigned vcpus, i;
+
+	(void)state;
+	for (vcpus = 1; vcpus <= VCPUS_MAX; vcpus++) {
+		gpa_t at, end;
+
+		build(vcpus);
+		at = find("SSDT");
+		check_table(at, "SSDT");
+		end = at + guestmem_u32(at + 4);
+		at += 36;
+		assert_int_equal(*guestmem(at), 0x10); /* ScopeOp, its length in two bytes */
+		assert_int_equal((*guestmem(at + 1) & 15) + *guestmem(at + 2) * 16, end - at - 1);
+		assert_int_equal(*guestmem(at + 1) >> 4, 4);
+		assert_memory_equal(guestmem(at + 3), name, 5);
+		at += 8;
+		for (i = 0; i < vcpus; i++, at += 29) {
+			assert_memory_equal(guestmem(at),
+					    "\x5b\x82\x1b"
+					    "C0",
+					    5); /* DeviceOp */
+			assert_memory_equal(guestmem(at + 7), hid, sizeof(hid));
+			assert_memory_equal(guestmem(at + 22), uid, 6);
+			assert_int_equal(*guestmem(at + 28), i);
+		}
+		assert_int_equal(at, end);
+	}
+}
+
 static void test_failures(void **state)
 {
 	long n;
@@ -216,7 +250,7 @@ static void test_failures(void **state)
 	guestmem_reset(512 * KIB);
 	assert_int_equal(vacpi_build(NULL, 1, &rsdp), -EFAULT);
 	guestmem_reset(1 * MIB);
-	for (n = 0; n < 7; n++) {
+	for (n = 0; n < 8; n++) {
 		guestmem_fail_after(n);
 		assert_int_equal(vacpi_build(NULL, 1, &rsdp), -ENOMEM);
 	}
@@ -229,7 +263,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_root),	      cmocka_unit_test(test_fadt),
 		cmocka_unit_test(test_facs_and_dsdt), cmocka_unit_test(test_dsdt_addresses),
-		cmocka_unit_test(test_madt),	      cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_madt),	      cmocka_unit_test(test_processors),
+		cmocka_unit_test(test_failures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,8 +29,10 @@
 #define VIOAPIC_BASE 0xfec00000u
 #define VIOAPIC_SIZE 0x1000u
 #define VIOAPIC_PINS 24
+#define VIOAPIC_VERSION 0x20
 #define VLAPIC_BASE 0xfee00000u
 #define VLAPIC_SIZE 0x1000u
+#define VLAPIC_VERSION 0x15
 
 #define VPIT_GSI 0 /* on IOAPIC pin 2, by the MADT's override */
 #define VRTC_GSI 8

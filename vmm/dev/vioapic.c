@@ -19,7 +19,7 @@
 #define IOREDTBL 0x10
 
 #define IOAPIC_ID_BITS 0x0f000000u
-#define IOAPIC_VERSION (0x20u | (VIOAPIC_PINS - 1) << 16)
+#define IOAPIC_VERSION ((u32)VIOAPIC_VERSION | (VIOAPIC_PINS - 1) << 16)
 
 /* A redirection entry, 3.2.4. */
 #define REDIR_VECTOR 0xffull

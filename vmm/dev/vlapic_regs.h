@@ -31,7 +31,7 @@ enum {
 };
 
 /* Version 0x15; bits 23:16: LVT entries less one; bit 24: EOI broadcasts can be suppressed. */
-#define APIC_VERSION_VALUE (0x15u | (LVT_COUNT - 1) << 16 | 1u << 24)
+#define APIC_VERSION_VALUE ((u32)VLAPIC_VERSION | (LVT_COUNT - 1) << 16 | 1u << 24)
 
 #define SVR_ENABLE 0x100u
 #define SVR_SUPPRESS_EOI 0x1000u

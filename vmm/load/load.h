@@ -62,4 +62,5 @@ const char *load_recognize(const u8 *data, u64 size);
 #define LAYOUT_HIGH_BASE (4ull * 1024 * 1024 * 1024)
 #define LAYOUT_ACPI_BASE 0xe0000ull /* RSDP at its start, tables behind it */
 #define LAYOUT_ACPI_SIZE 0x10000ull
+#define LAYOUT_MP_BASE 0xf0000ull /* the MP table's floating pointer, the table behind it */
 void load_layout(struct load_request *req);

@@ -192,18 +192,31 @@ static gpa_t vacpi_put_madt(struct vacpi *v, unsigned vcpus)
 	return vacpi_put_table(v, table, size);
 }
 
-static gpa_t vacpi_put_xsdt(struct vacpi *v, gpa_t fadt, gpa_t madt)
+static gpa_t vacpi_put_ssdt(struct vacpi *v, unsigned vcpus)
 {
-	struct acpi_xsdt t = { .entry = { fadt, madt } };
+	u8 table[SSDT_MAX] = { 0 };
+	struct acpi_header h = { 0 };
 
+	header_init(&h, "SSDT", ACPI_SSDT_REVISION);
+	memcpy(table, &h, sizeof(h));
+	return vacpi_put_table(v, table, vacpi_fill_ssdt(table, vcpus));
+}
+
+static gpa_t vacpi_put_xsdt(struct vacpi *v, const gpa_t table[VACPI_TABLES])
+{
+	struct acpi_xsdt t = { 0 };
+
+	memcpy(t.entry, table, sizeof(t.entry));
 	header_init(&t.header, "XSDT", 1);
 	return vacpi_put_table(v, &t, sizeof(t));
 }
 
-static gpa_t vacpi_put_rsdt(struct vacpi *v, gpa_t fadt, gpa_t madt)
+static gpa_t vacpi_put_rsdt(struct vacpi *v, const gpa_t table[VACPI_TABLES])
 {
-	struct acpi_rsdt t = { .entry = { (u32)fadt, (u32)madt } };
+	struct acpi_rsdt t = { 0 };
 
+	for (unsigned i = 0; i < VACPI_TABLES; i++)
+		t.entry[i] = (u32)table[i];
 	header_init(&t.header, "RSDT", 1);
 	return vacpi_put_table(v, &t, sizeof(t));
 }
@@ -225,16 +238,17 @@ int vacpi_build(struct gpspace *space, unsigned vcpus, gpa_t *rsdp)
 {
 	struct vacpi v = { .space = space, .next = LAYOUT_ACPI_BASE + sizeof(struct acpi_rsdp) };
 	struct acpi_rsdp root;
-	gpa_t facs, dsdt, fadt, madt, xsdt;
+	gpa_t facs, dsdt, table[VACPI_TABLES], xsdt;
 
 	if (vcpus > VCPUS_MAX)
 		return -E2BIG;
 	facs = vacpi_put_facs(&v);
 	dsdt = vacpi_put(&v, dsdt_aml_code, sizeof(dsdt_aml_code), ACPI_ALIGN);
-	fadt = vacpi_put_fadt(&v, facs, dsdt);
-	madt = vacpi_put_madt(&v, vcpus);
-	xsdt = vacpi_put_xsdt(&v, fadt, madt);
-	rsdp_init(&root, vacpi_put_rsdt(&v, fadt, madt), xsdt);
+	table[0] = vacpi_put_fadt(&v, facs, dsdt);
+	table[1] = vacpi_put_madt(&v, vcpus);
+	table[2] = vacpi_put_ssdt(&v, vcpus);
+	xsdt = vacpi_put_xsdt(&v, table);
+	rsdp_init(&root, vacpi_put_rsdt(&v, table), xsdt);
 	if (v.error)
 		return v.error;
 	*rsdp = LAYOUT_ACPI_BASE;

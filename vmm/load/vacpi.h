@@ -1,7 +1,8 @@
 #pragma once
 /*
- * The ACPI tables that a partition sees: RSDP, XSDT, RSDT, FADT, FACS, MADT and a DSDT compiled
- * from vmm/load/dsdt.asl by iasl when the project is built. ACPI 6.4 chapter 5.
+ * The ACPI tables that a partition sees: RSDP, XSDT, RSDT, FADT, FACS, MADT, an SSDT with
+ * the processors, and a DSDT compiled from vmm/load/dsdt.asl by iasl when the project is built.
+ * ACPI 6.4 chapter 5.
  */
 #include "compiler.h"
 #include "types.h"

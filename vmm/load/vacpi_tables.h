@@ -2,6 +2,7 @@
 /* Layouts of the ACPI tables that a partition gets: ACPI 6.4, the section beside each. */
 #include "compiler.h"
 #include "types.h"
+#include "vmm/dev/platform.h"
 
 #define ACPI_ALIGN 16ull
 #define ACPI_FACS_ALIGN 64ull
@@ -35,7 +36,7 @@ struct acpi_rsdp {
 } PACKED;
 
 /* 5.2.7, 5.2.8; DSDT and FACS are reached through the FADT */
-#define VACPI_TABLES 2
+#define VACPI_TABLES 3
 
 struct acpi_rsdt {
 	struct acpi_header header;
@@ -124,6 +125,11 @@ enum {
 #define ACPI_MADT_ALL_PROCESSORS 0xff
 #define ACPI_MPS_ACTIVE_HIGH 0x1
 #define ACPI_MPS_LEVEL 0xc
+
+/* vacpi_ssdt.c: fills in all but the header, which comes first; answers the table's size. */
+#define ACPI_SSDT_REVISION 2
+#define SSDT_MAX (36 + 8 + VCPUS_MAX * 29)
+u32 vacpi_fill_ssdt(u8 table[SSDT_MAX], unsigned vcpus);
 
 #define VACPI_IOAPIC_ID 0 /* as its ID register has it after reset */
 #define VACPI_PIT_PIN 2
