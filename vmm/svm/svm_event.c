@@ -33,7 +33,7 @@ bool svm_can_inject(struct vcpu *v, enum event_kind kind)
 static u64 svm_event_type(enum event_kind kind)
 {
 	switch (kind) {
-	case EVENT_NMI: return VMCB_EVENT_NMI;
+	case EVENT_NMI: return svm_quirks.nmi_masks_host ? VMCB_EVENT_INTR : VMCB_EVENT_NMI;
 	case EVENT_EXCEPTION: return VMCB_EVENT_EXCEPTION;
 	case EVENT_SOFT_EXCEPTION: return VMCB_EVENT_EXCEPTION; /* INT3 and INTO */
 	case EVENT_SOFT_INTR: return VMCB_EVENT_SOFT_INTR;
@@ -152,7 +152,9 @@ void svm_decode_in_flight(struct vcpu *v, struct svm_vcpu *s, struct event *e)
 	u8 vector = info & VMCB_EVENT_VECTOR;
 
 	switch (info & VMCB_EVENT_TYPE) {
-	case VMCB_EVENT_INTR: e->kind = EVENT_INTR; break;
+	case VMCB_EVENT_INTR:
+		e->kind = vector == VEC_NMI && svm_quirks.nmi_masks_host ? EVENT_NMI : EVENT_INTR;
+		break;
 	case VMCB_EVENT_NMI: e->kind = EVENT_NMI; break;
 	case VMCB_EVENT_EXCEPTION:
 		if (vector == VEC_BP || vector == VEC_OF || svm_info_is_stale(v, s, vector))

@@ -82,6 +82,7 @@ void svm_quirks_probe(void)
 			.triple_fault_kills = true,
 			.trap_follows_exit = true,
 			.soft_int_info_stale = true,
+			.nmi_masks_host = true,
 			.cr2_not_loaded = true,
 		};
 		svm_build_quirk_idt();

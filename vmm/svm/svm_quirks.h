@@ -46,6 +46,13 @@ struct svm_quirks {
 	 * that the guest had, perhaps long ago.
 	 */
 	bool soft_int_info_stale;
+	/*
+	 * Bochs: a guest that was given an NMI by EVENTINJ masks the host's NMIs until its IRET,
+	 * and with IF clear the host's interrupts as well (vmm/watchdog.c): nothing would ever end
+	 * its time. So an NMI goes as an external interrupt with vector 2. It masks nothing; that
+	 * NMIs of the guest wait is our doing anyway (svm_vcpu.nmi_blocked).
+	 */
+	bool nmi_masks_host;
 	/* Bochs: VMRUN does not load CR2. */
 	bool cr2_not_loaded;
 	/*
