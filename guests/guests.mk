@@ -6,11 +6,13 @@
 BUILD ?= build
 GUEST_CC ?= $(CC)
 GUEST_LD ?= ld
+GUEST_AR ?= ar
 GUEST_NASM ?= nasm
 GUEST_OBJCOPY ?= objcopy
 GUEST_OUT := $(BUILD)/guests
 
-GUESTS_64 := hello64 count exits triplefault reset mmio irq fpu spin halt noise echo bench hostile
+GUESTS_64 := hello64 exits triplefault reset mmio irq fpu spin halt noise echo bench hostile \
+	count smp smp-fault
 GUESTS_32 := hello32
 GUESTS_MB2 := hello-mb2
 GUESTS_16 := hello16
@@ -30,7 +32,9 @@ GUEST_LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-si
 GUEST_INCS := guests/lib/header.asm $(wildcard guests/*/*.inc)
 GUEST_LIB_C := $(wildcard guests/lib/*.c)
 GUEST_LIB_64 := $(patsubst guests/%.c,$(GUEST_OUT)/obj64/%.o,$(GUEST_LIB_C)) \
-	$(GUEST_OUT)/obj64/lib/isr.o
+	$(addprefix $(GUEST_OUT)/obj64/lib/, isr.o ap.o)
+# An archive: a guest is linked with what it uses.
+GUEST_LIB_A := $(GUEST_OUT)/obj64/lib.a
 GUEST_LIB_32 := $(addprefix $(GUEST_OUT)/obj32/lib/, \
 	check.o cmdline.o hello.o main.o print.o serial.o string.o where.o)
 
@@ -69,13 +73,17 @@ $(GUEST_OUT)/objmb2/lib/start.o: guests/lib/start.asm $(GUEST_INCS) guests/guest
 	@echo "  NASM    $<"
 	@$(GUEST_NASM) -f elf64 $(GUEST_NASMFLAGS) -DMULTIBOOT2 $< -o $@
 
+$(GUEST_LIB_A): $(GUEST_LIB_64)
+	@rm -f $@
+	@$(GUEST_AR) rcs $@ $^
+
 # Multiboot 1 knows 32-bit ELF only (QEMU's -kernel insists), so 64-bit code travels in a 32-bit
 # container. The .elf64 beside it keeps the symbols for a debugger.
 define guest_rule_64
 $(GUEST_OUT)/$(1).elf64: $(GUEST_OUT)/obj64/lib/start.o $(call guest_objects,$(1),obj64) \
-		$(GUEST_LIB_64) guests/lib/guest.ld
+		$(GUEST_LIB_A) guests/lib/guest.ld
 	@echo "  LD      $$@"
-	@$(GUEST_LD) -m elf_x86_64 $(GUEST_LDFLAGS) $$(filter %.o,$$^) -o $$@
+	@$(GUEST_LD) -m elf_x86_64 $(GUEST_LDFLAGS) $$(filter %.o %.a,$$^) -o $$@
 endef
 $(foreach guest,$(GUESTS_64),$(eval $(call guest_rule_64,$(guest))))
 
@@ -92,9 +100,9 @@ $(foreach guest,$(GUESTS_32),$(eval $(call guest_rule_32,$(guest))))
 
 define guest_rule_mb2
 $(GUEST_OUT)/$(1).elf: $(GUEST_OUT)/objmb2/lib/start.o $(call guest_objects,$(1),obj64) \
-		$(GUEST_LIB_64) guests/lib/guest.ld
+		$(GUEST_LIB_A) guests/lib/guest.ld
 	@echo "  LD      $$@"
-	@$(GUEST_LD) -m elf_x86_64 $(GUEST_LDFLAGS) $$(filter %.o,$$^) -o $$@
+	@$(GUEST_LD) -m elf_x86_64 $(GUEST_LDFLAGS) $$(filter %.o %.a,$$^) -o $$@
 endef
 $(foreach guest,$(GUESTS_MB2),$(eval $(call guest_rule_mb2,$(guest))))
 

@@ -80,10 +80,15 @@ bool wait_count(const volatile u32 *counter, u32 want, u64 ms)
 	return done;
 }
 
-void spin_ms(u64 ms)
+void spin_us(u64 us)
 {
-	u64 deadline = deadline_in_ms(ms);
+	u64 deadline = rdtsc() + us * tsc_per_ms() / 1000;
 
 	while (rdtsc() < deadline)
-		;
+		asm volatile("pause");
+}
+
+void spin_ms(u64 ms)
+{
+	spin_us(ms * 1000);
 }

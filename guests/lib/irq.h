@@ -68,15 +68,30 @@ enum lapic_register {
 #define LVT_EXTINT 0x700
 #define LVT_TIMER_PERIODIC 0x20000
 #define LVT_TIMER_DEADLINE 0x40000
+#define ICR_LOWEST 0x100
 #define ICR_NMI 0x400
+#define ICR_INIT 0x500
+#define ICR_STARTUP 0x600
+#define ICR_LOGICAL 0x800
 #define ICR_PENDING 0x1000
+#define ICR_ASSERT 0x4000
+#define ICR_TRIGGER_LEVEL 0x8000
 #define ICR_SELF 0x40000
+#define ICR_ALL 0x80000
+#define ICR_OTHERS 0xc0000
 #define TIMER_DIVIDE_1 0xb
 #define TIMER_DIVIDE_16 0x3
+
+/* Set while all processors are in x2APIC mode: then these go by MSR. */
+extern volatile bool lapic_x2apic;
 
 u32 lapic_read(u32 reg);
 void lapic_write(u32 reg, u32 value);
 void lapic_init(void);
+void lapic_enable(void);
+u32 lapic_id(void);
+/* A message: `low` is the ICR's lower half, `dest` the ID or logical ID as the mode has it. */
+void lapic_ipi(u32 dest, u32 low);
 void lapic_eoi(void);
 bool lapic_bit(u32 reg, u8 vector);
 void lapic_self_ipi(u8 vector);
@@ -105,5 +120,6 @@ u64 tsc_per_ms(void);
 u64 deadline_in_ms(u64 ms);
 bool wait_count(const volatile u32 *counter, u32 want, u64 ms);
 void spin_ms(u64 ms);
+void spin_us(u64 us);
 
 #endif

@@ -11,6 +11,11 @@ static u64 window_table[WINDOW_PAGES] __attribute__((aligned(4096)));
 void window_init(void)
 {
 	pd[WINDOW >> 21] = (u64)window_table | PDE_TABLE;
+	window_flush();
+}
+
+void window_flush(void)
+{
 	write_cr3(read_cr3());
 }
 

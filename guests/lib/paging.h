@@ -17,6 +17,8 @@
 #define PTE_NX (1ull << 63)
 
 void window_init(void);
+/* On a processor that has used the window: forgets all of it. */
+void window_flush(void);
 void *window_map(u32 page, u64 pte);
 
 /* The start of a 2 MiB page of memory nothing has touched yet, or 0; `nth` counts from 0. */

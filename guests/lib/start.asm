@@ -88,12 +88,13 @@ long_mode:
 
 section .data
 align 8
-global gdt
+global gdt, gdt_pointer
 gdt:
 	dq	0
 	dq	0x00af9b000000ffff	; 0x08: 64-bit code
 	dq	0x00cf93000000ffff	; 0x10: data
 	dq	0x00cf13000000ffff	; 0x18: data, not present: a guest checks #NP with it
+	dq	0x00cf9b000000ffff	; 0x20: 32-bit code, for processors on their way up (ap.asm)
 gdt_end:
 gdt_pointer:
 	dw	gdt_end - gdt - 1

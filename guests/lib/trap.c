@@ -14,13 +14,18 @@ struct idt_gate idt[256] __attribute__((aligned(16)));
 
 static trap_handler *handlers[256];
 
-void trap_init(void)
+void trap_load(void)
 {
 	struct {
 		u16 limit;
 		u64 base;
 	} __attribute__((packed)) idtr = { sizeof(idt) - 1, (u64)idt };
 
+	asm volatile("lidt %0" : : "m"(idtr));
+}
+
+void trap_init(void)
+{
 	for (u32 i = 0; i < 256; i++) {
 		u64 stub = (u64)isr_stubs + i * ISR_STUB_SIZE;
 
@@ -30,7 +35,7 @@ void trap_init(void)
 		idt[i].selector = GUEST_CS;
 		idt[i].type = GATE_INTERRUPT;
 	}
-	asm volatile("lidt %0" : : "m"(idtr));
+	trap_load();
 }
 
 void trap_set_handler(u8 vector, trap_handler *handler)

@@ -59,6 +59,7 @@ extern volatile u64 trap_resume;
 extern struct idt_gate idt[256];
 
 void trap_init(void);
+void trap_load(void); /* the same IDT for one more processor */
 void trap_set_handler(u8 vector, trap_handler *handler);
 void check_fault(u32 vector, u64 error, const char *text);
 void check_fault_or_lax(u32 vector, u64 error, const char *text);

@@ -5,16 +5,11 @@ the default, the machine powers itself off when no partition is left running,
 and every case ends by waiting for that.  See steps.py for the words.
 """
 
-from steps import (BOCHS, MONITOR, PROMPT, AnyOrder, Case, Expect, Ktap, Monitor, Repeat, Same,
-                   Send, Shell, file_sum, head, md5_of_sequence, on_cpus)
+from cases_smp import SMP_CASES
+from steps import (BOCHS, LINUX, MONITOR, PROMPT, AnyOrder, Case, Expect, Ktap, Monitor, Repeat,
+                   Same, Send, Shell, file_sum, head, md5_of_sequence, on_cpus)
 
 NO_UEFI = {engine: 'there is no UEFI firmware for Bochs in Debian' for engine in BOCHS}
-
-LINUX = '''
-kernel  = linux/vmlinuz
-initrd  = linux/initramfs.cpio.gz
-cmdline = console=ttyS0
-'''
 
 
 def guest(name, ending='verdict: PASS', reason='shutdown', manifest='', **more):
@@ -76,6 +71,12 @@ CASES = [
     guest('noise.elf', manifest='cmdline = lines=200\n'),
     guest('hostile.elf', cost=40),
     guest('triplefault.elf', ending='triplefault: ', reason='triple fault'),
+
+    # --- several CPUs ---
+
+    *SMP_CASES,
+
+    # --- what single guests cannot show ---
 
     # FPU, SSE and AVX state survives two guests preempting each other
     Case('fpu', '''
@@ -208,10 +209,16 @@ memory  = 32M
 kernel  = guests/spin.elf
 cmdline = irq=off
 memory  = 32M
+[nmi]
+kernel  = guests/spin.elf
+cmdline = irq=nmi
+memory  = 32M
 ''', [
-        AnyOrder('^one: spin: busy for ever', '^two: spin: busy for ever'),
+        AnyOrder('^one: spin: busy for ever', '^two: spin: busy for ever',
+                 '^nmi: spin: busy for ever'),
         Send(MONITOR), Expect(PROMPT),
-        Monitor('ls', r'^one\s+running', r'^two\s+running'),
+        Monitor('ls', r'^one\s+running', r'^two\s+running', r'^nmi\s+running'),
+        Monitor('stop nmi', '^partita: nmi stopped: killed'),
         Monitor('stats one', '^one: running'),
         Monitor('stop one', '^partita: one stopped: killed'),
         Monitor('regs two', '(?i)rip'),

@@ -67,6 +67,13 @@ class PlainConsole(Console):
         return plain(text[:begun.start()] if begun else text)
 
 
+LINUX = '''
+kernel  = linux/vmlinuz
+initrd  = linux/initramfs.cpio.gz
+cmdline = console=ttyS0
+'''
+
+
 class Failed(Exception):
     """A step did not see what it waits for."""
 
