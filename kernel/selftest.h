@@ -4,6 +4,7 @@
  * Linux kernel's Documentation/dev-tools/ktap.rst) on the console, in a thread of their own.
  */
 #include "compiler.h"
+#include "types.h"
 
 struct selftest {
 	char reason[160]; /* why it failed or was skipped */
@@ -20,6 +21,12 @@ struct selftest_case {
 
 /* Adds a table of cases, which must stay. From the subsystem's init function, before they run. */
 void selftest_add(const struct selftest_case *cases, unsigned count);
+/*
+ * What runs instead of the tests with selftest=bench: counts instructions by the TSC, and prints
+ * each result with selftest_bench_line().
+ */
+void selftest_bench_add(void (*fn)(void));
+void selftest_bench_line(const char *name, u64 min, u64 average);
 /* Starts the thread that runs them all; afterwards it powers off when poweroff=idle is given. */
 void selftest_start(void);
 
@@ -43,6 +50,9 @@ void selftest_reason(struct selftest *t, const char *fmt, ...) PRINTF(2, 3);
 
 extern const struct selftest_case selftest_smp_cases[];
 extern const unsigned selftest_smp_count;
+/* kernel/selftest_bench.c */
+void selftest_bench_sched(void);
+
 extern const struct selftest_case selftest_kernel_cases[], selftest_mm_cases[],
     selftest_lockdep_cases[];
 extern const unsigned selftest_kernel_count, selftest_mm_count, selftest_lockdep_count;

@@ -86,6 +86,14 @@ static void vcpu_switch_out(struct thread *t)
 	this_cpu()->loaded_vcpu = NULL;
 }
 
+void vcpu_give_thread(struct vcpu *v, struct thread *t)
+{
+	v->thread = t;
+	t->hook_ctx = v;
+	t->switch_in = vcpu_switch_in;
+	t->switch_out = vcpu_switch_out;
+}
+
 static void vcpu_init_lapic(struct vcpu *v)
 {
 	struct vlapic_hooks hooks = {
@@ -133,9 +141,7 @@ static int vcpu_init(struct vcpu *v)
 	v->thread = thread_create_guest(name, vcpu_thread, v, &params);
 	if (!v->thread)
 		return -ENOMEM;
-	v->thread->hook_ctx = v;
-	v->thread->switch_in = vcpu_switch_in;
-	v->thread->switch_out = vcpu_switch_out;
+	vcpu_give_thread(v, v->thread);
 	return 0;
 }
 

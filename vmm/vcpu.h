@@ -90,6 +90,8 @@ struct vcpu {
 
 /* Thread context. NULL: out of memory. The thread is created but not started. */
 struct vcpu *vcpu_create(struct partition *p, unsigned id);
+/* The thread, which has not started yet, will carry the vCPU's state into a CPU and out of it. */
+void vcpu_give_thread(struct vcpu *v, struct thread *t);
 /* The thread must have been started, and ends by itself; waits for it. */
 void vcpu_destroy(struct vcpu *v);
 /*

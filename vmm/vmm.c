@@ -13,6 +13,7 @@
 #include "mm/heap.h"
 #include "vmm/partition.h"
 #include "vmm/reaper.h"
+#include "vmm/vmm_bench.h"
 #include "vmm/vmm_selftest.h"
 #include "vmm/watchdog.h"
 
@@ -140,6 +141,7 @@ void vmm_init(void)
 	idle = machine_option(&machine, "poweroff", poweroff, sizeof(poweroff)) &&
 	       strcmp(poweroff, "idle") == 0 && !machine_option(&machine, "selftest", NULL, 0);
 	vmm_selftest_register();
+	vmm_bench_register();
 	if (partition_reaper_start(idle) != 0)
 		log_error("no memory for the reaper");
 	if (backend_init(backend_name) != 0) {

@@ -2,10 +2,15 @@
  * bench: what the exits cost, measured by the TSC from inside. Under QEMU's -icount and in Bochs
  * the TSC counts instructions, so the figures are exact and repeat; elsewhere they are time.
  *	bench: NAME min N avg N rounds N
- * The cost of the measurement itself is subtracted. `rounds=N` (default 1000).
+ * The cost of the measurement itself is subtracted.
+ *	rounds=N	how often each is done (default 1000)
+ *	what=exits	every kind of exit (default)
+ *	what=cpuid	this one alone
+ *	what=wake	from a timer's deadline to its handler in a processor that halts
+ *	what=ipi	from the ICR's write to the handler in another processor
+ *	name=TEXT	goes before the figures' names
  */
-#include "irq.h"
-#include "trap.h"
+#include "bench.h"
 
 #define VECTOR 0x51
 #define CMOS_INDEX 0x70
@@ -13,15 +18,12 @@
 #define POST_PORT 0x80
 #define VOID_PORT 0x2f0
 
-struct series {
-	u64 min, sum, count;
-};
-
-static u64 overhead, rounds;
+u64 overhead, rounds;
+static char prefix[16];
 static volatile u32 ipi_count;
 static struct series eoi;
 
-static void series_add(struct series *s, u64 value)
+void series_add(struct series *s, u64 value)
 {
 	if (!s->count || value < s->min)
 		s->min = value;
@@ -29,26 +31,14 @@ static void series_add(struct series *s, u64 value)
 	s->count++;
 }
 
-static void series_print(const struct series *s, const char *name)
+void series_print(const struct series *s, const char *name)
 {
 	u64 min = s->min > overhead ? s->min - overhead : 0;
 	u64 average = s->count ? s->sum / s->count : 0;
 
 	average = average > overhead ? average - overhead : 0;
-	print("bench: %s min %llu avg %llu rounds %llu\n", name, min, average, s->count);
+	print("bench: %s%s min %llu avg %llu rounds %llu\n", prefix, name, min, average, s->count);
 }
-
-/* A macro, not a function with a pointer: the call would be measured as well. */
-#define MEASURE(name, code)                            \
-	do {                                           \
-		struct series s_ = { 0, 0, 0 };        \
-		for (u64 i_ = 0; i_ < rounds; i_++) {  \
-			u64 t_ = rdtsc();              \
-			code;                          \
-			series_add(&s_, rdtsc() - t_); \
-		}                                      \
-		series_print(&s_, name);               \
-	} while (0)
 
 static void measure_overhead(void)
 {
@@ -155,6 +145,15 @@ static void measure_interrupts(void)
 	lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
 }
 
+static void measure_exits(void)
+{
+	measure_instructions();
+	measure_io();
+	measure_mmio();
+	measure_interrupts();
+	check_eq(eoi.count, rounds * 2, "every interrupt came once");
+}
+
 void guest_main(u32 mb_magic, u32 mb_info)
 {
 	(void)mb_magic;
@@ -162,13 +161,17 @@ void guest_main(u32 mb_magic, u32 mb_info)
 	rounds = cmdline_number("rounds", 1000);
 	if (!rounds)
 		rounds = 1;
+	cmdline_get("name", prefix, sizeof(prefix));
 	print("bench: %s, %s\n", in_partition() ? "in a partition" : "not in a partition",
 	      vendor_is_amd() ? "AMD" : "Intel");
 	lapic_init();
 	measure_overhead();
-	measure_instructions();
-	measure_io();
-	measure_mmio();
-	measure_interrupts();
-	check_eq(eoi.count, rounds * 2, "every interrupt came once");
+	if (cmdline_is("what", "cpuid"))
+		MEASURE("cpuid", run_cpuid());
+	else if (cmdline_is("what", "wake"))
+		measure_wake();
+	else if (cmdline_is("what", "ipi"))
+		measure_ipi();
+	else
+		measure_exits();
 }
