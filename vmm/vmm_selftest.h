@@ -7,6 +7,8 @@ struct partition;
 void vmm_selftest_register(void);
 /* Those with several vCPUs: vcpu_selftest.c. */
 void vcpu_selftest_register(void);
+/* Threads of all kinds while a partition comes and goes: stress_selftest.c. */
+void stress_selftest_register(void);
 
 /*
  * A partition of 4 MiB that boots these bytes, at 0000:7C00 in real mode; made once, and kept for
