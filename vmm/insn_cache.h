@@ -3,13 +3,14 @@
  * Instructions as they were decoded before. insn_decode() is a function of the bytes and the code
  * size alone, so its answer may be used again for equal bytes, wherever they lie and whoever wrote
  * them. The bytes are read from the guest's memory anew each time (fetch.h), and only the copy is
- * looked at. A slot is found by the low bits of RIP, so that each site of a driver keeps its own.
+ * looked at. A slot is found by RIP, all of whose lower bits count: functions begin at
+ * multiples of 16, so that those of two sites often have the last four in common.
  */
 #include "types.h"
 #include "vmm/backend.h"
 #include "vmm/decode.h"
 
-#define INSN_SLOTS 16
+#define INSN_SLOTS 32
 #define INSN_KEY_WORDS 2 /* more than INSN_MAX bytes */
 
 struct insn_slot {
