@@ -7,6 +7,7 @@
  */
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
+#include "kernel/log.h"
 #include "kernel/smp_internal.h"
 #include "kernel/timer.h"
 #include "lib/format.h"
@@ -66,6 +67,7 @@ bool tsc_synchronise(char *why, size_t size)
 	if (answered && is_far(&d)) {
 		s64 back = -d.ticks;
 
+		log_info("a TSC is %ld ticks ahead, +-%lu: set back", d.ticks, d.error);
 		answered = ap_order(AP_ORDER_MOVE_TSC, &back) && measure(&d);
 	}
 	if (!answered)
