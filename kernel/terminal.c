@@ -81,8 +81,26 @@ static void uart_has_byte(u8 c)
 
 static bool may_wait(void)
 {
-	return !this_cpu()->in_interrupt && this_cpu()->preempt_count == 0 &&
-	       (x86_read_rflags() & RFLAGS_IF);
+	u64 flags = x86_irq_save(); /* this_cpu() must stay the one that we are on */
+	bool may = (flags & RFLAGS_IF) && !this_cpu()->in_interrupt && !this_cpu()->preempt_count;
+
+	x86_irq_restore(flags);
+	return may;
+}
+
+/* Takes the lock, with more room in the ring than that; who may not wait gets what there is. */
+static u64 lock_with_room(size_t need)
+{
+	bool wait = term.works && may_wait();
+	u64 flags = spin_lock_irq(&term.lock);
+
+	while (wait && ring_space(&term.tx) <= need) {
+		spin_unlock_irq(&term.lock, flags);
+		uart_kick_tx();
+		wait_event(&term.room, ring_space(&term.tx) > need);
+		flags = spin_lock_irq(&term.lock);
+	}
+	return flags;
 }
 
 static void push(const char *text)
@@ -107,11 +125,8 @@ static void log_sink(enum log_level level, const char *text)
 void terminal_line(const char *text)
 {
 	size_t need = 2 * (strlen(text) + EDIT_SIZE); /* text, CR LF, the edited line again */
-	u64 flags;
+	u64 flags = lock_with_room(need);
 
-	if (term.works && may_wait())
-		wait_event(&term.room, ring_space(&term.tx) > need);
-	flags = spin_lock_irq(&term.lock);
 	/* What the guest printed before comes before. */
 	if (term.attached)
 		term.fence = READ_ONCE(term.attached->written);
@@ -132,13 +147,8 @@ void terminal_line(const char *text)
 void terminal_write(const char *text, size_t len)
 {
 	for (size_t i = 0; term.works && i < len; i++) {
-		u64 flags;
+		u64 flags = lock_with_room(1); /* a newline is two bytes */
 
-		if (ring_space(&term.tx) < 2) {
-			uart_kick_tx();
-			wait_event(&term.room, ring_space(&term.tx) >= 2);
-		}
-		flags = spin_lock_irq(&term.lock);
 		if (text[i] == '\n')
 			ring_put(&term.tx, '\r');
 		ring_put(&term.tx, (u8)text[i]);
