@@ -11,7 +11,7 @@ static_assert(KEY_SIZE >= INSN_MAX, "a key holds the longest instruction");
 
 static struct insn_slot *slot_at(struct vcpu *v, u64 rip)
 {
-	return &v->insns.slot[(rip ^ rip >> 4 ^ rip >> 9) % INSN_SLOTS];
+	return &v->insns.slot[INSN_SLOT(rip)];
 }
 
 static bool slot_holds(const struct insn_slot *slot, const u64 *key, unsigned bits)

@@ -11,6 +11,7 @@
 #include "vmm/decode.h"
 
 #define INSN_SLOTS 32
+#define INSN_SLOT(rip) (((rip) ^ (rip) >> 4 ^ (rip) >> 9) % INSN_SLOTS)
 #define INSN_KEY_WORDS 2 /* more than INSN_MAX bytes */
 
 struct insn_slot {
