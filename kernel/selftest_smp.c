@@ -125,7 +125,7 @@ static int test_shootdown(struct selftest *t)
 /* No tick where nobody wants one: at most a timer from before that was not worth cancelling. */
 static int test_no_tick(struct selftest *t)
 {
-	u64 before[CPUS_MAX];
+	u64 before[CPUS_MAX] = { 0 };
 
 	thread_sleep_ns(SETTLE_NS);
 	for (unsigned i = 0; i < cpu_count; i++)
