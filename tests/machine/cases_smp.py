@@ -1,11 +1,11 @@
 """Machine tests with several CPUs, of the machine and of partitions.
 
 The smp guest checks everything in one boot; on Bochs, where a second costs
-more, it is boots with two processors.  See cases.py.
+more, it boots with two processors there.  See cases.py.
 """
 
-from steps import (BOCHS, MONITOR, PROMPT, QEMU, AnyOrder, Case, Expect, Monitor, Repeat,
-                   Same, Send)
+from steps import (BOCHS, LINUX, MONITOR, PROMPT, QEMU, AnyOrder, Case, Expect, Monitor, Repeat,
+                   Same, Send, Shell)
 
 SMP_END = [Expect('verdict: PASS'), Expect('^partita: smp stopped: shutdown')]
 
@@ -44,7 +44,69 @@ cmdline = cpus=all
     ], options='attach=none poweroff=idle', cpus=2, cost=20)
 
 
+# --- Debian's Linux: without the right tables it has one processor and says nothing ---
+
+LINUX_UP = [Expect('partita-init: up'), Expect('/ # ')]
+CLOCK = '/sys/devices/system/clocksource/clocksource0/current_clocksource'
+
+
+def online(cpu, value, count):
+    """Take a processor offline, or online again; COUNT is what nproc then says."""
+    return Shell(f'echo {value} >/sys/devices/system/cpu/cpu{cpu}/online; nproc', rf'^{count}\s')
+
+
+class Pinned:
+    """Work on all processors at once, pinned to each; all of it has to be done there."""
+
+    def __init__(self, vcpus, turns):
+        self.masks = ' '.join(f'{1 << n:x}' for n in range(vcpus))
+        self.vcpus, self.turns = vcpus, turns
+
+    def run(self, session):
+        # the 39th field of a process's stat is its processor: proc(5)
+        session.console.sendline(
+            f"(for m in {self.masks}; do taskset $m sh -c 'for i in $(seq {self.turns}); do :; "
+            "done; echo turns: $i, by $(cut -d\" \" -f39 /proc/self/stat)' & done; wait)")
+        AnyOrder(*(rf'^turns: {self.turns}, by {n}\s' for n in range(self.vcpus))).run(session)
+        session.expect('/ # ')
+
+
+def every(vcpus, number=r'[1-9]\d*'):
+    return r'\s+'.join([number] * vcpus)
+
+
+def linux_smp(vcpus, cpus, turns, engines=QEMU, reboots=True, cost=80):
+    """Linux with VCPUS processors on CPUS; TURNS of pinned work, each about 10 us on QEMU."""
+    reboot = [
+        Send('taskset 2 reboot -f\r'), Expect('^partita: linux restarted'), *LINUX_UP,
+        Shell('nproc', rf'^{vcpus}\s'),
+        # at once, and by the processor that it is typed on: the others run on
+        Send("taskset 2 sh -c 'echo b >/proc/sysrq-trigger'\r"),
+        Expect('^partita: linux restarted'), *LINUX_UP,
+    ]
+    return Case(f'linux-{vcpus}-on-{cpus}', f'[linux]{LINUX.rstrip()} quiet\n'
+                f'memory = 256M\nvcpus = {vcpus}\n', [
+        *LINUX_UP,
+        Shell('nproc', rf'^{vcpus}\s'),
+        Shell('grep -c ^processor /proc/cpuinfo', rf'^{vcpus}\s'),
+        Pinned(vcpus, turns),
+        Shell('grep LOC /proc/interrupts', rf'LOC:\s+{every(vcpus)}'),
+        online(1, 0, vcpus - 1),
+        online(1, 1, vcpus),
+        Pinned(vcpus, turns // 10),
+        Shell(f'cat {CLOCK}', r'^(tsc|kvm-clock)\s'),
+        Shell('dmesg | grep -ci unstable', r'^0\s'),
+        *(reboot if reboots else []),
+        Send('taskset 2 poweroff -f\r'), Expect('^partita: linux stopped: shutdown'),
+    ], cpus=cpus, engines=engines, cost=cost)
+
+
 SMP_CASES = [
+    linux_smp(2, 1, 20000, engines=BOCHS, reboots=False),
+    linux_smp(4, 1, 200000),
+    linux_smp(4, 2, 200000),
+    linux_smp(2, 4, 200000, reboots=False),
+
     smp(1, 1, cost=10),
     smp(2, 1, engines=QEMU + BOCHS),
     smp(4, 1),
