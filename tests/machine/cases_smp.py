@@ -4,8 +4,8 @@ The smp guest checks everything in one boot; on Bochs, where a second costs
 more, it boots with two processors there.  See cases.py.
 """
 
-from steps import (BOCHS, LINUX, MONITOR, PROMPT, QEMU, AnyOrder, Case, Expect, Monitor, Repeat,
-                   Same, Send, Shell)
+from steps import (ALL, BOCHS, LINUX, MONITOR, PROMPT, QEMU, AnyOrder, Case, Expect, Monitor,
+                   Repeat, Same, Send, Shell)
 
 SMP_END = [Expect('verdict: PASS'), Expect('^partita: smp stopped: shutdown')]
 
@@ -21,7 +21,7 @@ cmdline = cpus={vcpus} {only}
 ''', SMP_END, cpus=cpus, engines=engines, cost=cost)
 
 
-def smp_fault(bad):
+def smp_fault(bad, engines=ALL):
     """One of four processors triple-faults; another partition does not notice."""
     return Case(f'smp-fault-{bad}', f'''
 [smp-fault]
@@ -41,7 +41,7 @@ cmdline = cpus=all
                 '^partita: smp-fault stopped: triple fault'),
         Monitor('ls', r'^smp-fault\s+stopped', r'^spin\s+running'),
         Monitor('stop spin', '^partita: spin stopped: killed', prompt=None),
-    ], options='attach=none poweroff=idle', cpus=2, cost=20)
+    ], options='attach=none poweroff=idle', cpus=2, engines=engines, cost=20)
 
 
 # --- Debian's Linux: without the right tables it has one processor and says nothing ---
@@ -109,10 +109,12 @@ SMP_CASES = [
 
     smp(1, 1, cost=10),
     smp(2, 1, engines=QEMU + BOCHS),
+    smp(2, 2, engines=BOCHS),
     smp(4, 1),
+    smp(4, 2),
     smp(16, 1, 'only=tables,memory'),
 
-    smp_fault(0),
+    smp_fault(0, engines=QEMU),
     smp_fault(3),
 
     Case('monitor-smp', '''
@@ -149,11 +151,11 @@ cmdline = cpus=all
         Expect('spin: busy'), Send(MONITOR), Expect(PROMPT),
         Monitor('stop spin', '^partita: spin stopped: killed'),
         Monitor('info', r'(?P<free>\d+ \w+) free'),
-        Repeat(20,
+        Repeat(10,
                Monitor('start spin', 'spin: busy'),
                Monitor('stop spin', '^partita: spin stopped: killed')),
         # and before all of them are up
-        Repeat(20,
+        Repeat(10,
                Monitor('start spin'),
                Monitor('stop spin', '^partita: spin stopped: killed')),
         Monitor('info', r'(?P<free>\d+ \w+) free'),
