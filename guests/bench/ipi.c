@@ -66,7 +66,7 @@ static void run(const char *name)
 		lapic_write(LAPIC_ICR_HIGH, dest << 24);
 	run_series(name, dest);
 	done = true;
-	check(cpu_wait(1, WAIT_MS), name);
+	check(cpu_wait(1, WAIT_MS), "%s", name);
 }
 
 static void enter_x2apic(void *arg)
