@@ -45,8 +45,7 @@ static void put_pdpte(unsigned i, u64 value)
 /* Protected mode without paging, PAE and four entries prepared. */
 static int setup(void **state)
 {
-	(void)state;
-	fake_start();
+	fake_start(state);
 	fake.seg[SEG_CS].attr = SEG_ATTR_P | SEG_ATTR_S | SEG_ATTR_DB | 11;
 	fake.seg[SEG_TR].attr = SEG_ATTR_P | 11;
 	fake.reg[REG_CR0] = CR0_PE | CR0_ET;

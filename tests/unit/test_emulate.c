@@ -6,59 +6,21 @@
 // SOURCES: mm/gmem.c mm/gpspace.c mm/pt.c mm/pt_format.c mm/frame.c mm/memmap.c
 // SOURCES: tests/unit/stubs/arena.c tests/unit/stubs/frames.c tests/unit/stubs/panic.c
 /*
- * Emulation: translation and faults, REP in pieces, ports, lengths. What instructions compute is
- * compared with the host's own processor in test_emulate_native.c.
+ * Emulation: translation and faults, REP in pieces, lengths. What instructions compute is compared
+ * with the host's own processor in test_emulate_native.c.
  */
 #include "tests/unit/stubs/unit.h"
 
 #include <string.h>
 
-#include "error.h"
 #include "tests/unit/stubs/vcpu.h"
 #include "vmm/emulate.h"
-#include "vmm/emulate_insn.h"
-#include "x86/msr.h"
 
 #define CODE 0x10000ull
 
 static struct vcpu *const v = &fake.vcpu;
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_start();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
-
-static u64 interesting(u64 *seed)
-{
-	static const u64 values[] = { 0,
-				      1,
-				      0x7f,
-				      0x80,
-				      0xff,
-				      0x7fff,
-				      0x8000,
-				      0xffff,
-				      0x7fffffff,
-				      0x80000000,
-				      0xffffffff,
-				      0x7fffffffffffffff,
-				      0x8000000000000000,
-				      ~0ull };
-	u64 r = unit_random(seed);
-
-	return r & 1 ? unit_random(seed) : values[(r >> 1) % ARRAY_SIZE(values)];
-}
-
-/* --- MMIO, beyond what an instruction computes --- */
+/* --- MMIO --- */
 
 static struct vm_exit *mmio_code(const char *bytes, unsigned len)
 {
@@ -99,152 +61,6 @@ static void test_fault_address_saves_the_walk(void **state)
 	fake.vector = -1;
 	assert_int_equal(emulate_mmio(v, exit), EXIT_RESUME);
 	assert_int_equal(fake.vector, VEC_PF);
-}
-
-/* --- the quick way of MOV: it must do what the long way does, or nothing --- */
-
-struct mov_state {
-	u64 gpr[REG_GPRS];
-	u8 device[FAKE_DEVICE_SIZE];
-	u8 length;
-	unsigned accesses;
-	struct io_access last;
-};
-
-static void mov_state_take(struct mov_state *s, const struct vm_exit *exit)
-{
-	for (unsigned r = 0; r < REG_GPRS; r++)
-		s->gpr[r] = vcpu_get_reg(v, r);
-	memcpy(s->device, fake.device, sizeof(s->device));
-	s->length = exit->length;
-	s->accesses = fake.access_count;
-	s->last = (struct io_access){ 0 };
-	if (s->accesses)
-		s->last = fake.access[s->accesses - 1].a;
-}
-
-/* MOV with a random form of address. */
-static void mov_code(u64 *seed)
-{
-	static const u8 opcodes[] = { 0x8b, 0x89, 0xc7, 0x8a, 0x88, 0xa1, 0xa3 };
-	u8 code[16];
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < sizeof(code); i++)
-		code[i] = unit_random(seed);
-	if (unit_random(seed) % 8 == 0)
-		code[n++] = 0x64 + unit_random(seed) % 4; /* FS, GS, 66, 67 */
-	if (unit_random(seed) % 2)
-		code[n++] = 0x40 | unit_random(seed) % 16;
-	code[n] = opcodes[unit_random(seed) % ARRAY_SIZE(opcodes)];
-	fake_code(CODE + unit_random(seed) % 0x2000, code, sizeof(code), VM_EXIT_FAULT);
-}
-
-/* A fault at the operand's address, most of the time. */
-static void mov_fault(u64 *seed, const struct insn *insn)
-{
-	struct vm_exit *exit = &v->exit;
-	u64 at = (u64)insn->mem_disp;
-
-	for (unsigned r = 0; r < REG_GPRS; r++)
-		vcpu_set_reg(v, r, unit_random(seed));
-	if (insn->mem_base_valid)
-		vcpu_set_reg(v, insn->mem_base, unit_random(seed) % 8 ? 0x7000 : 0x7002);
-	if (insn->mem_index_valid)
-		vcpu_set_reg(v, insn->mem_index, 0);
-	if (insn->mem_rip)
-		at += exit->rip + insn->length;
-	exit->u.fault.walk = false;
-	exit->u.fault.write = insn->dst.kind == OPERAND_MEM || unit_random(seed) % 16 == 0;
-	exit->u.fault.gpa = FAKE_DEVICE + (at & 0xfff);
-	fake.access_count = 0;
-	fake.vector = -1;
-}
-
-/* The same from the same state, both ways. True: the quick way did it. */
-static bool mov_compare(void)
-{
-	static struct mov_state start, quick, slow;
-	struct vm_exit *exit = &v->exit;
-	bool done;
-
-	mov_state_take(&start, exit);
-	done = emulate_device_mov(v, exit);
-	mov_state_take(&quick, exit);
-	if (!done) {
-		assert_memory_equal(&quick, &start, sizeof(start));
-		return false;
-	}
-	for (unsigned r = 0; r < REG_GPRS; r++)
-		vcpu_set_reg(v, r, start.gpr[r]);
-	memcpy(fake.device, start.device, sizeof(start.device));
-	fake.access_count = 0;
-	assert_int_equal(emulate_mmio(v, exit), EXIT_ADVANCE);
-	mov_state_take(&slow, exit);
-	assert_memory_equal(&quick, &slow, sizeof(slow));
-	return true;
-}
-
-static void test_mov_both_ways(void **state)
-{
-	u64 seed = 11;
-	unsigned done = 0;
-	const struct insn *insn;
-	struct guest_context c;
-
-	(void)state;
-	fake_long_paging();
-	for (unsigned i = 0; i < sizeof(fake.device); i++)
-		fake.device[i] = i * 5 + 1;
-	for (unsigned i = 0; i < 50000; i++) {
-		mov_code(&seed);
-		backend->get_context(v, &c);
-		/* A fault at an address that is not canonical does not exist. */
-		if (insn_fetch(v, &c, &insn) || insn->mem_disp >> 46 != insn->mem_disp >> 63)
-			continue;
-		mov_fault(&seed, insn);
-		done += mov_compare();
-	}
-	assert_true(done > 2000);
-}
-
-/* What must go the long way. */
-static void test_mov_refused(void **state)
-{
-	struct vm_exit *exit;
-
-	(void)state;
-	fake_long_paging();
-	exit = MMIO("\x8b\x07\x90\x90\x90\x90\x90\x90\x90\x90\x90\x90\x90\x90\x90\x90");
-	exit->u.fault.walk = false;
-	exit->u.fault.read = true;
-	exit->u.fault.gpa = FAKE_DEVICE;
-	v->gpr[REG_RDI] = FAKE_DEVICE;
-	assert_false(emulate_device_mov(v, exit)); /* never decoded */
-	assert_int_equal(emulate_mmio(v, exit), EXIT_ADVANCE);
-	assert_true(emulate_device_mov(v, exit));
-	exit->u.fault.walk = true;
-	assert_false(emulate_device_mov(v, exit));
-	exit->u.fault.walk = false;
-	exit->u.fault.fetch = true;
-	assert_false(emulate_device_mov(v, exit));
-	exit->u.fault.fetch = false;
-	exit->in_flight.kind = EVENT_INTR;
-	assert_false(emulate_device_mov(v, exit));
-	exit->in_flight.kind = EVENT_NONE;
-	exit->u.fault.write = true;
-	assert_false(emulate_device_mov(v, exit));
-	exit->u.fault.write = false;
-	exit->u.fault.gpa += 2; /* not aligned, and not where RDI points */
-	assert_false(emulate_device_mov(v, exit));
-	v->gpr[REG_RDI] += 2;
-	assert_false(emulate_device_mov(v, exit));
-	exit->u.fault.gpa = FAKE_DEVICE + 4;
-	assert_false(emulate_device_mov(v, exit));
-	v->gpr[REG_RDI] += 2;
-	assert_true(emulate_device_mov(v, exit));
-	fake_mode(32, 0);
-	assert_false(emulate_device_mov(v, exit));
 }
 
 static void test_operand_across_pages(void **state)
@@ -494,137 +310,13 @@ static void test_random_code(void **state)
 		exit = fake_code(CODE, bytes, sizeof(bytes), VM_EXIT_FAULT);
 		for (unsigned r = 0; r < REG_GPRS; r++)
 			v->gpr[r] =
-			    unit_random(&seed) % 3 ? FAKE_DEVICE + r * 16 : interesting(&seed);
+			    unit_random(&seed) % 3 ? FAKE_DEVICE + r * 16 : unit_interesting(&seed);
 		fake.reg[REG_RSP] = FAKE_DEVICE + 0x100;
 		fake.access_count = 0;
 		fake.vector = -1;
 		emulate_mmio(v, exit);
 		assert_true(exit->length <= INSN_MAX);
 	}
-}
-
-/* --- ports --- */
-
-static struct vm_exit *io_exit(const void *bytes, unsigned len, u16 port, unsigned size, bool in)
-{
-	struct vm_exit *exit = fake_code(CODE, bytes, len, VM_EXIT_IO);
-
-	exit->length = len;
-	exit->u.io.port = port;
-	exit->u.io.size = size;
-	exit->u.io.in = in;
-	exit->u.io.segment = 0xff;
-	fake.access_count = 0;
-	fake.vector = -1;
-	return exit;
-}
-
-static void test_in_out(void **state)
-{
-	static const u64 merged[] = { 0, 0xffffffffffffff10, 0xffffffffffff1211, 0, 0x16151413 };
-
-	(void)state;
-	fake.port_value = 0x10;
-	for (unsigned size = 1; size <= 4; size *= 2) {
-		v->gpr[REG_RAX] = ~0ull;
-		assert_int_equal(emulate_io(v, io_exit("\xec", 1, 0x3f8, size, true)),
-				 EXIT_ADVANCE);
-		assert_int_equal(v->gpr[REG_RAX], merged[size]);
-		assert_int_equal(fake.access[0].a.size, size);
-		assert_int_equal(fake.access[0].space, IO_PORT);
-	}
-	v->gpr[REG_RAX] = 0x1122334455667788;
-	assert_int_equal(emulate_io(v, io_exit("\xef", 1, 0xcf8, 4, false)), EXIT_ADVANCE);
-	assert_int_equal(fake.access[0].a.value, 0x55667788);
-	assert_int_equal(emulate_io(v, io_exit("\xee", 1, 0x80, 1, false)), EXIT_ADVANCE);
-	assert_int_equal(fake.access[0].a.value, 0x88);
-	assert_int_equal(v->gpr[REG_RAX], 0x1122334455667788);
-}
-
-static struct vm_exit *string_exit(const char *bytes, unsigned len, unsigned size, bool in)
-{
-	struct vm_exit *exit = io_exit(bytes, len, 0x1f0, size, in);
-
-	exit->u.io.string = true;
-	exit->u.io.rep = (u8)bytes[0] == 0xf3;
-	return exit;
-}
-
-static void test_outs(void **state)
-{
-	struct vm_exit *exit = string_exit("\xf3\x64\x6f", 3, 4, false); /* rep fs outsd */
-
-	(void)state;
-	fake.seg[SEG_FS].base = 0x3000;
-	for (unsigned i = 0; i < 10; i++)
-		fake_poke(0x3100 + 4 * i, 0x1000 + i, 4);
-	v->gpr[REG_RSI] = 0x100;
-	v->gpr[REG_RCX] = 10;
-	assert_int_equal(emulate_io(v, exit), EXIT_ADVANCE);
-	assert_int_equal(fake.access_count, 10);
-	assert_int_equal(fake.access[9].a.value, 0x1009);
-	assert_int_equal(fake.access[9].a.addr, 0x1f0);
-	assert_int_equal(v->gpr[REG_RSI], 0x128);
-	assert_int_equal(v->gpr[REG_RCX], 0);
-	/* The same when the vendor tells: the bytes are not looked at. */
-	exit = string_exit("\xcc\xcc", 2, 4, false);
-	exit->u.io.segment = SEG_FS;
-	exit->u.io.addr_size = 8;
-	v->gpr[REG_RSI] = 0x124;
-	fake.reg[REG_RFLAGS] |= RFLAGS_DF;
-	assert_int_equal(emulate_io(v, exit), EXIT_ADVANCE);
-	assert_int_equal(fake.access[0].a.value, 0x1009);
-	assert_int_equal(v->gpr[REG_RSI], 0x120);
-	assert_int_equal(exit->length, 2);
-}
-
-static void test_ins(void **state)
-{
-	struct vm_exit *exit = string_exit("\xf3\x6d", 2, 2, true);
-
-	(void)state;
-	fake_mode(32, 0);
-	fake.port_value = 0;
-	v->gpr[REG_RDI] = 0x4ffd;
-	v->gpr[REG_RCX] = 0xffffffff00000104;
-	assert_int_equal(emulate_io(v, exit), EXIT_ADVANCE);
-	assert_int_equal(fake.access_count, 0x104);
-	assert_int_equal(fake_peek(0x4ffd, 4), 0x03020100);
-	assert_int_equal(fake_peek(0x4ffd + 0x206, 2), 0x0706);
-	assert_int_equal(v->gpr[REG_RCX] & 0xffffffff, 0);
-	assert_int_equal(v->gpr[REG_RDI], 0x4ffd + 0x208);
-}
-
-static void test_string_io_faults(void **state)
-{
-	struct vm_exit *exit;
-
-	(void)state;
-	fake_long_paging();
-	fake_map(0x80000, 0x90000 | 3);
-	fake_map(0x81000, 0x91000 | 1);
-	exit = string_exit("\xf3\x6c", 2, 1, true);
-	v->gpr[REG_RDI] = 0x80ff0;
-	v->gpr[REG_RCX] = 32;
-	assert_int_equal(emulate_io(v, exit), EXIT_RESUME);
-	assert_int_equal(fake.vector, VEC_PF);
-	assert_int_equal(fake.error_code, PF_P | PF_W);
-	assert_int_equal(fake.access_count, 16); /* the device has kept what has no place */
-	assert_int_equal(v->gpr[REG_RCX], 16);
-	assert_int_equal(v->gpr[REG_RDI], 0x81000);
-	/* Non-canonical. */
-	exit = string_exit("\x6e", 1, 1, false);
-	v->gpr[REG_RSI] = 0x800000000000;
-	assert_int_equal(emulate_io(v, exit), EXIT_RESUME);
-	assert_int_equal(fake.vector, VEC_GP);
-	assert_int_equal(v->gpr[REG_RSI], 0x800000000000);
-	/* An endless one comes back for interrupts. */
-	exit = string_exit("\xf3\x6c", 2, 1, true);
-	v->gpr[REG_RDI] = 0x1000;
-	v->gpr[REG_RCX] = ~0ull;
-	assert_int_equal(emulate_io(v, exit), EXIT_RESUME);
-	assert_int_equal(fake.vector, -1);
-	assert_in_range(fake.access_count, 256, 4096);
 }
 
 /* --- lengths --- */
@@ -695,32 +387,24 @@ static void test_length_hint(void **state)
 	assert_int_equal(fake.vector, -1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_fault_address_saves_the_walk),
-		TEST(test_mov_both_ways),
-		TEST(test_mov_refused),
-		TEST(test_operand_across_pages),
-		TEST(test_user_rights),
-		TEST(test_local_apic),
-		TEST(test_real_mode),
-		TEST(test_push_pop),
-		TEST(test_movbe),
-		TEST(test_string_fault),
-		TEST(test_string_in_chunks),
-		TEST(test_cannot),
-		TEST(test_code_outside_ram),
-		TEST(test_second_page_gone),
-		TEST(test_random_code),
-		TEST(test_in_out),
-		TEST(test_outs),
-		TEST(test_ins),
-		TEST(test_string_io_faults),
-		TEST(test_lengths),
-		TEST(test_length_hint),
+		FAKE_TEST(test_fault_address_saves_the_walk),
+		FAKE_TEST(test_operand_across_pages),
+		FAKE_TEST(test_user_rights),
+		FAKE_TEST(test_local_apic),
+		FAKE_TEST(test_real_mode),
+		FAKE_TEST(test_push_pop),
+		FAKE_TEST(test_movbe),
+		FAKE_TEST(test_string_fault),
+		FAKE_TEST(test_string_in_chunks),
+		FAKE_TEST(test_cannot),
+		FAKE_TEST(test_code_outside_ram),
+		FAKE_TEST(test_second_page_gone),
+		FAKE_TEST(test_random_code),
+		FAKE_TEST(test_lengths),
+		FAKE_TEST(test_length_hint),
 	};
 
 	return cmocka_run_group_tests_name("emulate", tests, NULL, NULL);

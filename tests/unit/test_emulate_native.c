@@ -23,20 +23,6 @@
 
 static struct vcpu *const v = &fake.vcpu;
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_start();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
-
 struct registers {
 	u64 gpr[16]; /* RSP, RBP and R12 to R15 are not used */
 	u64 flags;
@@ -208,33 +194,12 @@ static void compare_insn(const struct native_insn *i, struct registers r, const 
 		fail_msg("%s: memory differs", i->text);
 }
 
-static u64 interesting(u64 *seed)
-{
-	static const u64 values[] = { 0,
-				      1,
-				      0x7f,
-				      0x80,
-				      0xff,
-				      0x7fff,
-				      0x8000,
-				      0xffff,
-				      0x7fffffff,
-				      0x80000000,
-				      0xffffffff,
-				      0x7fffffffffffffff,
-				      0x8000000000000000,
-				      ~0ull };
-	u64 r = unit_random(seed);
-
-	return r & 1 ? unit_random(seed) : values[(r >> 1) % ARRAY_SIZE(values)];
-}
-
 static void random_state(struct registers *r, u8 *content, u64 *seed)
 {
 	for (unsigned i = 0; i < 16; i++)
-		r->gpr[i] = interesting(seed);
+		r->gpr[i] = unit_interesting(seed);
 	for (unsigned i = 0; i < MEMORY; i += 8) {
-		u64 value = interesting(seed);
+		u64 value = unit_interesting(seed);
 
 		memcpy(content + i, &value, 8);
 	}
@@ -283,13 +248,11 @@ static void test_strings_like_the_processor(void **state)
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_like_the_processor),
-		TEST(test_strings_like_the_processor),
+		FAKE_TEST(test_like_the_processor),
+		FAKE_TEST(test_strings_like_the_processor),
 	};
 
 	return cmocka_run_group_tests_name("emulate_native", tests, NULL, NULL);

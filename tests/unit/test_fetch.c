@@ -54,8 +54,7 @@ int __wrap_insn_decode(struct insn *insn, const u8 *bytes, unsigned len, unsigne
 
 static int setup(void **state)
 {
-	(void)state;
-	fake_start();
+	fake_start(state);
 	fake_long_paging();
 	for (unsigned i = 0; i < 0x4000; i += 8) {
 		fake_poke(FRAME + i, 0x9090909090909090, 8); /* NOP */
@@ -64,13 +63,6 @@ static int setup(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		fake_map(GVA + i * 0x1000, (FRAME + i * 0x1000) | P | A);
 	fake.reg[REG_RIP] = GVA + 0x100;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_stop();
 	return 0;
 }
 
@@ -344,7 +336,7 @@ static void test_like_without(void **state)
 		assert_memory_equal(kept, fresh, sizeof(kept));
 		v->code = pages;
 		if (i % 25 == 24)
-			teardown(NULL);
+			fake_stop(NULL);
 	}
 	assert_true(hits > 5000);
 }
@@ -445,7 +437,7 @@ static void test_insn_errors(void **state)
 	assert_int_equal(fake.vector, -1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fake_stop)
 
 int main(void)
 {

@@ -24,20 +24,6 @@
 
 static struct vcpu *const v = &fake.vcpu;
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_start();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
-
 /* The physical address, or -1 with the error code in fake.error_code. */
 static u64 walk(gva_t gva, unsigned access)
 {
@@ -430,28 +416,26 @@ static void test_local_apic(void **state)
 	assert_false(fake.access[3].apic);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_no_paging),
-		TEST(test_long_mode),
-		TEST(test_accessed_dirty),
-		TEST(test_rights),
-		TEST(test_smep_smap),
-		TEST(test_reserved),
-		TEST(test_tables_outside_ram),
-		TEST(test_legacy_32),
-		TEST(test_pae),
-		TEST(test_random_tables),
-		TEST(test_segments_64),
-		TEST(test_segments_32),
-		TEST(test_segments_16),
-		TEST(test_copy_across_pages),
-		TEST(test_copy_fault),
-		TEST(test_devices),
-		TEST(test_local_apic),
+		FAKE_TEST(test_no_paging),
+		FAKE_TEST(test_long_mode),
+		FAKE_TEST(test_accessed_dirty),
+		FAKE_TEST(test_rights),
+		FAKE_TEST(test_smep_smap),
+		FAKE_TEST(test_reserved),
+		FAKE_TEST(test_tables_outside_ram),
+		FAKE_TEST(test_legacy_32),
+		FAKE_TEST(test_pae),
+		FAKE_TEST(test_random_tables),
+		FAKE_TEST(test_segments_64),
+		FAKE_TEST(test_segments_32),
+		FAKE_TEST(test_segments_16),
+		FAKE_TEST(test_copy_across_pages),
+		FAKE_TEST(test_copy_fault),
+		FAKE_TEST(test_devices),
+		FAKE_TEST(test_local_apic),
 	};
 
 	return cmocka_run_group_tests_name("guestwalk", tests, NULL, NULL);

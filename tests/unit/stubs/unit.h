@@ -19,3 +19,25 @@ static inline u64 unit_random(u64 *state)
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
 	return x ^ (x >> 31);
 }
+
+/* Every second one is at some border. */
+static inline u64 unit_interesting(u64 *seed)
+{
+	static const u64 values[] = { 0,
+				      1,
+				      0x7f,
+				      0x80,
+				      0xff,
+				      0x7fff,
+				      0x8000,
+				      0xffff,
+				      0x7fffffff,
+				      0x80000000,
+				      0xffffffff,
+				      0x7fffffffffffffff,
+				      0x8000000000000000,
+				      ~0ull };
+	u64 r = unit_random(seed);
+
+	return r & 1 ? unit_random(seed) : values[(r >> 1) % ARRAY_SIZE(values)];
+}

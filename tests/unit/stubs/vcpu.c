@@ -78,8 +78,9 @@ static void must(int r)
 		abort();
 }
 
-void fake_start(void)
+int fake_start(void **state)
 {
+	(void)state;
 	arena_frames(64 * MIB, false);
 	memset(&fake, 0, sizeof(fake));
 	fake.vector = -1;
@@ -88,11 +89,14 @@ void fake_start(void)
 	must(gpspace_add_ram(&fake.partition.space, 0, FAKE_RAM, true));
 	must(gpspace_add_ram(&fake.partition.space, FAKE_ROM, FAKE_ROM_SIZE, false));
 	fake_mode(64, 0);
+	return 0;
 }
 
-void fake_stop(void)
+int fake_stop(void **state)
 {
+	(void)state;
 	gpspace_free(&fake.partition.space);
+	return 0;
 }
 
 void fake_mode(unsigned bits, unsigned cpl)

@@ -38,9 +38,10 @@ struct fake {
 
 extern struct fake fake;
 
-/* Everything new: 64-bit code at CPL 0, paging off (so that linear is physical). */
-void fake_start(void);
-void fake_stop(void);
+/* Everything new: 64-bit code at CPL 0, paging off (so that linear is physical). For cmocka: 0. */
+int fake_start(void **state);
+int fake_stop(void **state);
+#define FAKE_TEST(name) cmocka_unit_test_setup_teardown(name, fake_start, fake_stop)
 /* Flat segments and control registers for code of 16 (real mode), 32 or 64 bits; paging off. */
 void fake_mode(unsigned bits, unsigned cpl);
 /*
