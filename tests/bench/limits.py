@@ -75,6 +75,12 @@ class Table:
                  for engine, figures in results.items() for name, number in figures.items())
         return [f'{name} on {engine}: {why}' for engine, name, why in found if why]
 
+    def missing(self, results, quick):
+        """Figures that have an entry, and were to be measured, but have not come."""
+        return [f'{name} on {engine}' for name, entry in self.accepted.items()
+                for engine in entry if engine in results and name not in results[engine] and
+                not (quick and name.startswith('linux-'))]
+
     def _cell(self, engine, name, results):
         number = results[engine].get(name)
         if number is None:
