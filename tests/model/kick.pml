@@ -115,7 +115,7 @@ inline wait_for_request()
 	   interruptible();
 	   STEP(vcpu_cpu = (blocked -> NONE : vcpu_cpu));
 #else
-	   /* waitq_prepare(); its locks are barriers */
+	   /* waitq_prepare(), and the barrier of vcpu_has_reason() */
 	   STEP(!stored -> queued = true; blocked = true);
 	   interruptible();
 	   if

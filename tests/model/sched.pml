@@ -5,7 +5,8 @@
  * wait_event(). The thread W and an interrupt handler of CPU 0 provide it, and W ends. All are
  * guests' threads, which are moved most. Who is picked, whether somebody better preempts, and when
  * a slice ends, is left open: what holds here, holds with every policy. A section under a lock that
- * takes no other lock is one step. A thread's process waits while its registers are saved.
+ * takes no other lock is one step. A thread's process waits while its registers are saved. Left out
+ * are kernel threads, masks of CPUs, and who runs out of turn (sched_yield_to()).
  *
  * Properties:
  *	one CPU at most uses a stack		asserted in thread_switch()
