@@ -133,7 +133,8 @@ initrd  = guests/hello16.bin guests/hello64.elf
         Shell('cat /proc/interrupts', r'LOC:\s+[1-9]\d*\s+Local timer interrupts'),
         Shell('seq 100000 >/a; for i in $(seq 90); do cat /a; done >/b; md5sum /b; rm /b',
               '^' + md5_of_sequence(100000, 90)),
-        Shell('time sleep 2', r'^real\s+0m 2\.0'),
+        # on QEMU its clock is the host's, which may be busy: at least 2 s, and less than 3
+        Shell('time sleep 2', r'^real\s+0m 2\.'),
         # Ctrl-C is the guest's: it ends the sleep, not the machine
         # (a shell of its own: it is the terminal's foreground group before it speaks)
         Send('sh -c "echo asleep; exec sleep 1000"\r'), Expect('^asleep'),
@@ -191,11 +192,12 @@ autostart = no
         Monitor('reset halt', 'halt: how=cli'),
         Monitor('stop spin', '^partita: spin stopped: killed'),
         Monitor('log', 'spin stopped: killed'),
-        Monitor('start nobody', 'nobody'),
-        Monitor('nonsense', 'nonsense'),
-        # completion on Tab, the history on Up, backspace
-        Send('sto\tha\t\x08\x08\x08\x08\x08\x7f\x7f\x7f\x7f\x7f\r'), Expect(PROMPT),
-        Send('\x1b[A\x1b[A\r'), Expect(PROMPT),
+        Monitor('start nobody', '^nobody: no such partition'),
+        Monitor('nonsense', '^nonsense: no such command'),
+        # completion on Tab, both codes of backspace, the history on Up
+        Send('stat\tha\t\r'), Expect('^halt: running'), Expect(PROMPT),
+        Send('lx\x08y\x7fs\r'), Expect(r'^spin\s+stopped'), Expect(PROMPT),
+        Send('\x1b[A\x1b[A\r'), Expect('^halt: running'), Expect(PROMPT),
         Send('poweroff\r'),
     ]),
 

@@ -133,7 +133,7 @@ cmdline = cpus=all irq=nmi
         Send(MONITOR), Expect(PROMPT),
         Monitor('ls', r'^spin\s+running\s+4', r'^deaf\s+running\s+2'),
         *(Monitor(f'regs spin.{n}', '(?i)rip') for n in range(4)),
-        Monitor('regs spin.4', 'spin'),
+        Monitor('regs spin.4', '^spin has vCPUs 0 to 3'),
         Monitor('stats spin', '^spin: running'),
         Repeat(3, Monitor('reset spin', '^partita: spin restarted', 'spin: busy for ever')),
         Monitor('regs deaf.1', '(?i)rip'),

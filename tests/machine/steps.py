@@ -267,12 +267,18 @@ class Session:
         except EOF:
             raise Failed(f'{self.ending()}, while waiting for: {pattern}') from None
         if found == 1:
-            line = (self.console.match[0] + self.console.buffer).splitlines()[0]
+            line = (self.console.match[0] + self.rest()).splitlines()[0]
             raise Failed(f'"{line}" appeared while waiting for: {pattern}')
         match = self.console.match
         for name, value in match.groupdict().items():
             self.kept.setdefault(name, []).append(value)
         return match
+
+    def rest(self):
+        """What follows a failure, such as registers and a call trace: until the machine ends, or
+        for some seconds."""
+        self.console.expect([EOF, TIMEOUT], timeout=10)
+        return self.console.before
 
     def ending(self):
         return f'the machine ended ({self.machine.end})'
