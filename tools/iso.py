@@ -57,6 +57,7 @@ halt
 
 def copy_or_link(source, target):
     """Put a file into the ISO's tree; a link avoids copying large guests."""
+    os.stat(source)             # a link to nothing would be GRUB's problem
     try:
         os.symlink(os.path.abspath(source), target)
     except OSError:

@@ -122,6 +122,15 @@ def test_mkiso_names_file_and_line(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ['my.conf']
 
 
+def test_mkiso_names_a_missing_kernel(tmp_path):
+    path = tmp_path / 'my.conf'
+    path.write_text('')
+    done = subprocess.run([f'{ROOT}/tools/mkiso', path, tmp_path / 'x.iso', '--kernel', 'nowhere'],
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, 'mkiso: nowhere: No such file or directory\n')
+    assert sorted(os.listdir(tmp_path)) == ['my.conf']
+
+
 # --- tools/run, as a person uses it ---
 
 @pytest.fixture(scope='module')
