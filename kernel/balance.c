@@ -89,14 +89,10 @@ static void move(struct thread *t, struct cpu *to)
 
 	if (t->home->current->guest)
 		sched_account(t->home, now);
-	if (to->current->guest)
-		sched_account(to, now);
 	sched_dequeue_guest(&t->home->run_queue, t);
 	t->home = to;
 	t->migrations++;
-	sched_enqueue(&to->run_queue, t, SCHED_MOVED, now);
-	if (sched_goes_first(to, t, now))
-		to->need_resched = true;
+	sched_add(to, t, SCHED_MOVED, now);
 }
 
 /* A ready vCPU of one CPU that may go to the other; NULL: none. Both locks held. */

@@ -37,7 +37,7 @@ struct run_queue *sched_lock(const struct thread *t)
 	}
 }
 
-void sched_enqueue(struct run_queue *rq, struct thread *t, enum sched_why why, u64 now)
+static void enqueue(struct run_queue *rq, struct thread *t, enum sched_why why, u64 now)
 {
 	t->state = THREAD_READY;
 	if (!t->guest) {
@@ -144,7 +144,7 @@ static struct thread *choose(struct cpu *cpu, enum sched_why why)
 		if (prev->guest)
 			rq->load -= balance_weight(prev);
 		if (prev->state == THREAD_RUNNING)
-			sched_enqueue(rq, prev, why, now);
+			enqueue(rq, prev, why, now);
 	}
 	make_current(cpu, pick(cpu, now), now);
 	spin_unlock_raw(&rq->lock);
@@ -279,7 +279,8 @@ void preempt_enable(void)
 		sched_resched_point();
 }
 
-bool sched_goes_first(const struct cpu *cpu, const struct thread *t, u64 now)
+/* Does the thread, ready on this CPU now, go before the current one? */
+static bool goes_first(const struct cpu *cpu, const struct thread *t, u64 now)
 {
 	const struct thread *current = cpu->current;
 
@@ -290,12 +291,34 @@ bool sched_goes_first(const struct cpu *cpu, const struct thread *t, u64 now)
 	return current->guest && sched_policy->preempts(&cpu->run_queue, t, current, now);
 }
 
+bool sched_add(struct cpu *cpu, struct thread *t, enum sched_why why, u64 now)
+{
+	bool first;
+
+	if (cpu->current->guest)
+		sched_account(cpu, now);
+	enqueue(&cpu->run_queue, t, why, now);
+	first = goes_first(cpu, t, now);
+	if (first)
+		cpu->need_resched = true;
+	/* If a kernel thread is running, a vCPU's turn comes when that has done its work. */
+	return first || cpu->current->guest == t->guest;
+}
+
+/* What sched_add() asks for, without the lock. */
+static void tell(struct cpu *cpu)
+{
+	if (cpu != this_cpu())
+		cpu_kick(cpu);
+	else if (cpu->current != cpu->idle)
+		timer_program(cpu); /* the running thread's slice counts now */
+}
+
 /* Puts a blocked thread into a queue; the CPU of which is returned if it must know, else NULL. */
 static struct cpu *wake_up(struct thread *t, struct run_queue *rq)
 {
 	struct cpu *cpu = balance_place(t);
-	bool moved = cpu != t->home;
-	u64 now = clock_now_ns();
+	bool moved = cpu != t->home, must_know;
 
 	if (moved) { /* nobody else has an interest in a blocked thread that waits for nothing */
 		t->home = cpu;
@@ -304,18 +327,13 @@ static struct cpu *wake_up(struct thread *t, struct run_queue *rq)
 		rq = &cpu->run_queue;
 		spin_lock_raw(&rq->lock);
 	}
-	if (cpu->current->guest)
-		sched_account(cpu, now);
-	sched_enqueue(rq, t, moved || !t->wakeups ? SCHED_NEW : SCHED_WOKEN, now);
+	must_know =
+	    sched_add(cpu, t, moved || !t->wakeups ? SCHED_NEW : SCHED_WOKEN, clock_now_ns());
 	t->wakeups++;
 	if (t->guest && cpu->current != cpu->idle)
 		balance_offer(t);
-	if (sched_goes_first(cpu, t, now))
-		cpu->need_resched = true;
-	else if (cpu->current->guest != t->guest)
-		cpu = NULL; /* its turn comes when the kernel thread has done its work */
 	spin_unlock_raw(&rq->lock);
-	return cpu;
+	return must_know ? cpu : NULL;
 }
 
 void sched_make_ready(struct thread *t)
@@ -330,31 +348,30 @@ void sched_make_ready(struct thread *t)
 		return;
 	}
 	cpu = wake_up(t, rq);
-	if (cpu && cpu != this_cpu())
-		cpu_kick(cpu);
-	else if (cpu && cpu->current != cpu->idle)
-		timer_program(cpu); /* the running thread's slice counts now */
+	if (cpu)
+		tell(cpu);
 }
 
 void sched_expedite(struct thread *t)
 {
-	u64 flags = x86_irq_save();
+	u64 flags = x86_irq_save(), now = clock_now_ns();
 	struct run_queue *rq = sched_lock(t);
 	bool waits = t->guest && t->state == THREAD_READY;
+	struct cpu *cpu = t->home;
 
-	if (t->guest && t == t->home->current) {
-		sched_account(t->home, clock_now_ns());
+	if (t->guest && t == cpu->current) {
+		sched_account(cpu, now);
 		rq->load -= balance_weight(t);
 	}
-	if (waits) {
+	if (waits)
 		sched_dequeue_guest(rq, t);
-		t->state = THREAD_BLOCKED;
-	}
 	t->guest = false;
 	t->kernel_priority = PRIO_KERNEL;
+	/* Never BLOCKED meanwhile: it may also be in a wait queue, and be woken from there. */
+	waits = waits && sched_add(cpu, t, SCHED_PREEMPTED, now);
 	spin_unlock_raw(&rq->lock);
 	if (waits)
-		sched_make_ready(t);
+		tell(cpu);
 	x86_irq_restore(flags);
 	sched_resched_point();
 }

@@ -10,13 +10,15 @@ struct thread;
 /* Saves the callee-saved registers and RSP of one thread and loads the other's. Interrupts off. */
 void thread_switch(struct thread *from, struct thread *to);
 NORETURN void thread_call_on_stack(void *stack_top, void (*fn)(void));
-/* Into the queue of its CPU, whose lock is held; a vCPU's out of it, not to run but to move. */
-void sched_enqueue(struct run_queue *rq, struct thread *t, enum sched_why why, u64 now);
+/*
+ * Into the queue of its home, this CPU, the lock of which is held. True: the CPU must know, since
+ * the thread goes first, or ends the running one's turn sooner.
+ */
+bool sched_add(struct cpu *cpu, struct thread *t, enum sched_why why, u64 now);
+/* A vCPU's thread out of its queue, not to run but to move. Lock held. */
 void sched_dequeue_guest(struct run_queue *rq, struct thread *t);
 /* Counts what the CPU's current thread has used up to now, and tells the policy. Lock held. */
 void sched_account(struct cpu *cpu, u64 now);
-/* Does the thread, ready on this CPU now, go before the current one? Lock held. */
-bool sched_goes_first(const struct cpu *cpu, const struct thread *t, u64 now);
 /* The thread's stack is left for ever: joiners may free it. Interrupts off. */
 void thread_buried(struct thread *t);
 /* Frees the dead threads that nobody joins. Thread context. */

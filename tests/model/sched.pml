@@ -26,6 +26,7 @@
  *	LOCKS_AS_THEY_COME	two queues are locked in any order
  *	IDLE_AFTER_PULL		a CPU looks for something to take, then says that it is idle (HOG)
  *	FROM_IDLE		a thread is taken from a CPU that is idle, too (cycles)
+ *	EXPEDITED_BLOCKED	sched_expedite() makes one that is ready BLOCKED, and wakes it
  */
 #ifndef WAKES
 #define WAKES 1 /* by the thread W */
@@ -117,7 +118,7 @@ inline choose(c)
 	}
 }
 
-/* sched_goes_first(): an idle CPU is always left, else it is the policy's choice */
+/* goes_first(): an idle CPU is always left, else it is the policy's choice */
 inline let_go_first(c)
 {
 	if
@@ -386,6 +387,21 @@ inline provide(c)
 	q_locked = false
 }
 
+#ifdef EXPEDITED_BLOCKED
+/* It may be in a wait queue at the same time, and be woken from there. */
+inline expedite(c, t)
+{
+	atomic {
+		!rq_locked[home[t]];
+		if
+		:: in_queue[t] -> in_queue[t] = false; state[t] = BLOCKED
+		:: else
+		fi
+	}
+	make_ready(c, t)
+}
+#endif
+
 /* --- sleeping --- */
 
 /* Both locks; nobody takes the first while he holds the second. */
@@ -472,6 +488,9 @@ proctype waker(byte me)
 	:: n < WAKES ->
 	   interruptible(me);
 	   c = stack_user[me];
+#ifdef EXPEDITED_BLOCKED
+	   expedite(c, S);
+#endif
 	   provide(c);
 	   n++
 	:: else -> break
