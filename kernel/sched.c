@@ -168,6 +168,8 @@ static struct thread *wait_for_work(struct cpu *cpu)
 	do {
 		__atomic_or_fetch(&cpus_idle, BIT(cpu->id), __ATOMIC_SEQ_CST);
 		if (!balance_pull(cpu)) {
+			if (cpu->run_queue.guest_count) /* the policy lets them wait */
+				timer_program(cpu);
 			x86_sti_hlt();
 			x86_cli();
 		}

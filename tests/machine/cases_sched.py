@@ -64,6 +64,12 @@ CASES = [
           Send('poweroff\r')],
          options='sched=budget attach=none', icount=True, cost=40),
 
+    # the CPU idles until the next period begins, and nothing else wakes it
+    Case('sched-budget-alone', count('budget', 1500, budget='2ms/10ms'),
+         [Windows(['budget'], lambda part: 19 <= part['budget'] <= 20.2),
+          Send('poweroff\r')],
+         options='sched=budget attach=none', icount=True, cost=30),
+
     # 50 % + 40 % + 20 % are too much; when the first has ended there is room for the third
     Case('sched-budget-refused', ''.join(f'''
 [p{n}]
