@@ -134,7 +134,6 @@ void cpu_init_boot(void)
 {
 	struct cpu *cpu = &boot_cpu;
 
-	cpu->online = true;
 	cpus[0] = cpu;
 	cpu_count = 1;
 	cpus_online = 1;

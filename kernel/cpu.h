@@ -20,7 +20,6 @@ struct cpu {
 	bool in_interrupt;
 	unsigned id; /* 0 .. cpu_count-1, 0 is the boot processor */
 	u32 apic_id;
-	bool online;
 
 	struct run_queue run_queue;
 	struct thread *idle;

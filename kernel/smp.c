@@ -173,7 +173,6 @@ static bool start(struct cpu *cpu, hpa_t page, char *why, size_t size)
 /* From now on threads may come to it. */
 static void welcome(struct cpu *cpu)
 {
-	cpu->online = true;
 	cpu->online_since_ns = clock_now_ns();
 	cpus[cpu->id] = cpu;
 	WRITE_ONCE(cpu_count, cpu->id + 1);
