@@ -166,7 +166,7 @@ bool balance_fetch(struct cpu *cpu, struct thread *t)
 
 	lock_both(from, cpu);
 	ready = t->home == from && t->state == THREAD_READY && t->guest && movable(t, cpu) &&
-		sched_policy->may_run(&cpu->run_queue, t);
+		(!sched_policy->may_run || sched_policy->may_run(&cpu->run_queue, t));
 	if (ready && from != cpu)
 		move(t, cpu);
 	if (ready)

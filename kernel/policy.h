@@ -44,20 +44,19 @@ struct sched_policy {
 	void (*remove)(struct run_queue *rq, struct thread *t);
 	/*
 	 * May this ready one run now out of turn on that queue's CPU? False if others were promised
-	 * more.
+	 * more. NULL: always.
 	 */
 	bool (*may_run)(const struct run_queue *rq, const struct thread *t);
 	/* Shall this one, just enqueued, replace the running one, which is charged, at once? */
-	bool (*preempts)(const struct run_queue *rq, const struct thread *t,
-			 const struct thread *running, u64 now);
-	/* It has run for so long; called before every decision about it. */
-	void (*charge)(struct run_queue *rq, struct thread *t, u64 ran_ns, u64 now);
+	bool (*preempts)(const struct thread *t, const struct thread *running);
+	/* It has run for so long; called before every decision about it. NULL: of no interest. */
+	void (*charge)(struct run_queue *rq, struct thread *t, u64 ran_ns);
 	/*
 	 * When the policy must be asked again though nothing happens; TIMER_NEVER: not at all. What
 	 * the running one has used since running->last_in_ns has not been charged yet.
 	 */
 	u64 (*next_event)(const struct run_queue *rq, const struct thread *running);
-	/* That time has come, all that ran is charged. True: choose anew. */
+	/* That time has come, all that ran is charged. True: choose anew. NULL: always. */
 	bool (*event)(struct run_queue *rq, const struct thread *running, u64 now);
 	/*
 	 * Before a partition starts, and after it has ended: may so many vCPUs with these

@@ -143,20 +143,16 @@ static bool goes_before(const struct thread *t, const struct thread *running)
 	return !has_budget(running) || t->sched.deadline_ns < running->sched.deadline_ns;
 }
 
-static bool budget_preempts(const struct run_queue *rq, const struct thread *t,
-			    const struct thread *running, u64 now)
+static bool budget_preempts(const struct thread *t, const struct thread *running)
 {
-	(void)rq;
-	(void)now;
 	return has_budget(t) && !t->sched.throttled && goes_before(t, running);
 }
 
-static void budget_charge(struct run_queue *rq, struct thread *t, u64 ran_ns, u64 now)
+static void budget_charge(struct run_queue *rq, struct thread *t, u64 ran_ns)
 {
 	struct sched_entity *e = &t->sched;
 
 	(void)rq;
-	(void)now;
 	if (!has_budget(t))
 		return;
 	e->budget_left_ns -= (s64)ran_ns;

@@ -45,40 +45,17 @@ static struct thread *priority_pick(struct run_queue *rq, u64 now)
 	return t;
 }
 
-static bool priority_may_run(const struct run_queue *rq, const struct thread *t)
+static bool priority_preempts(const struct thread *t, const struct thread *running)
 {
-	(void)rq;
-	(void)t;
-	return true;
-}
-
-static bool priority_preempts(const struct run_queue *rq, const struct thread *t,
-			      const struct thread *running, u64 now)
-{
-	(void)rq;
-	(void)now;
 	return level_of(t) > level_of(running);
 }
 
-static void priority_charge(struct run_queue *rq, struct thread *t, u64 ran_ns, u64 now)
-{
-	(void)rq;
-	(void)t;
-	(void)ran_ns;
-	(void)now; /* a slice is a time on the clock */
-}
-
-/* The end of the slice counts when somebody else waits for it. */
+/* The end of the slice, a time on the clock, counts when somebody else waits for it. */
 static u64 priority_next_event(const struct run_queue *rq, const struct thread *running)
 {
 	if (!running || !(rq->levels.mask >> level_of(running)))
 		return TIMER_NEVER;
 	return running->sched.slice_end_ns;
-}
-
-static bool priority_event(struct run_queue *rq, const struct thread *running, u64 now)
-{
-	return priority_next_event(rq, running) <= now;
 }
 
 static void priority_describe(const struct thread *t, char *text, size_t size)
@@ -93,10 +70,7 @@ const struct sched_policy policy_priority = {
 	.enqueue = priority_enqueue,
 	.pick = priority_pick,
 	.remove = priority_remove,
-	.may_run = priority_may_run,
 	.preempts = priority_preempts,
-	.charge = priority_charge,
 	.next_event = priority_next_event,
-	.event = priority_event,
 	.describe = priority_describe,
 };

@@ -79,27 +79,16 @@ static struct thread *share_pick(struct run_queue *rq, u64 now)
 	return t;
 }
 
-static bool share_may_run(const struct run_queue *rq, const struct thread *t)
+static bool share_preempts(const struct thread *t, const struct thread *running)
 {
-	(void)rq;
-	(void)t;
-	return true; /* at its own cost */
-}
-
-static bool share_preempts(const struct run_queue *rq, const struct thread *t,
-			   const struct thread *running, u64 now)
-{
-	(void)rq;
-	(void)now;
 	return t->sched.vtime + ADVANTAGE <= running->sched.vtime;
 }
 
 /* What the division leaves over is kept, for those who run very often and very shortly. */
-static void share_charge(struct run_queue *rq, struct thread *t, u64 ran_ns, u64 now)
+static void share_charge(struct run_queue *rq, struct thread *t, u64 ran_ns)
 {
 	u64 work = ran_ns * SCHED_WEIGHT_DEFAULT + t->sched.vtime_rest;
 
-	(void)now;
 	t->sched.vtime += work / t->sched.params.weight;
 	t->sched.vtime_rest = (u32)(work % t->sched.params.weight);
 	advance(rq, t);
@@ -119,11 +108,6 @@ static u64 share_next_event(const struct run_queue *rq, const struct thread *run
 	return running && first(rq) ? turn_end(rq, running) : TIMER_NEVER;
 }
 
-static bool share_event(struct run_queue *rq, const struct thread *running, u64 now)
-{
-	return share_next_event(rq, running) <= now;
-}
-
 static void share_describe(const struct thread *t, char *text, size_t size)
 {
 	snprintf(text, size, "weight %u", t->sched.params.weight);
@@ -137,10 +121,8 @@ const struct sched_policy policy_share = {
 	.enqueue = share_enqueue,
 	.pick = share_pick,
 	.remove = share_remove,
-	.may_run = share_may_run,
 	.preempts = share_preempts,
 	.charge = share_charge,
 	.next_event = share_next_event,
-	.event = share_event,
 	.describe = share_describe,
 };

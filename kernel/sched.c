@@ -113,8 +113,8 @@ void sched_account(struct cpu *cpu, u64 now)
 		return; /* another CPU has looked at its clock later, and was here first */
 	t->last_in_ns = now;
 	t->run_ns += ran;
-	if (t->guest)
-		sched_policy->charge(&cpu->run_queue, t, ran, now);
+	if (t->guest && sched_policy->charge)
+		sched_policy->charge(&cpu->run_queue, t, ran);
 }
 
 /* Lock held. */
@@ -282,7 +282,7 @@ void preempt_enable(void)
 }
 
 /* Does the thread, ready on this CPU now, go before the current one? */
-static bool goes_first(const struct cpu *cpu, const struct thread *t, u64 now)
+static bool goes_first(const struct cpu *cpu, const struct thread *t)
 {
 	const struct thread *current = cpu->current;
 
@@ -290,7 +290,7 @@ static bool goes_first(const struct cpu *cpu, const struct thread *t, u64 now)
 		return true;
 	if (!t->guest)
 		return current->guest || t->kernel_priority > current->kernel_priority;
-	return current->guest && sched_policy->preempts(&cpu->run_queue, t, current, now);
+	return current->guest && sched_policy->preempts(t, current);
 }
 
 bool sched_add(struct cpu *cpu, struct thread *t, enum sched_why why, u64 now)
@@ -300,7 +300,7 @@ bool sched_add(struct cpu *cpu, struct thread *t, enum sched_why why, u64 now)
 	if (cpu->current->guest)
 		sched_account(cpu, now);
 	enqueue(&cpu->run_queue, t, why, now);
-	first = goes_first(cpu, t, now);
+	first = goes_first(cpu, t);
 	if (first)
 		cpu->need_resched = true;
 	/* If a kernel thread is running, a vCPU's turn comes when that has done its work. */
@@ -430,17 +430,18 @@ void sched_check_event(struct cpu *cpu)
 			sched_account(cpu, now);
 		if (!t->guest && t != cpu->idle)
 			cpu->need_resched = true;
-		else if (sched_policy->event(rq, t->guest ? t : NULL, now))
+		else if (!sched_policy->event || sched_policy->event(rq, t->guest ? t : NULL, now))
 			cpu->need_resched = rq->balance = true;
 	}
 	spin_unlock_raw(&rq->lock);
 }
 
-/* Another CPU made a thread of ours ready. */
+/* Another CPU made a thread of ours ready. If that goes first the switch programs the timer. */
 static void resched_vector(void *ctx)
 {
 	(void)ctx;
-	timer_program(this_cpu());
+	if (!this_cpu()->need_resched)
+		timer_program(this_cpu());
 }
 
 static NORETURN void idle_loop(void)

@@ -40,7 +40,8 @@ static u64 turn(struct run_queue *rq, const struct sched_policy *policy, u64 now
 
 	if (!t)
 		return 0;
-	policy->charge(rq, t, RUN_NS, now + RUN_NS);
+	if (policy->charge)
+		policy->charge(rq, t, RUN_NS);
 	policy->enqueue(rq, t, SCHED_YIELDED, now + RUN_NS);
 	return x86_rdtsc() - begin;
 }

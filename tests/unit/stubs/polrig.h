@@ -70,7 +70,8 @@ static inline void sim_account(struct sim *s)
 		return;
 	ran = s->now - k->t.last_in_ns;
 	k->t.last_in_ns = s->now;
-	s->policy->charge(&s->rq, &k->t, ran, s->now);
+	if (s->policy->charge)
+		s->policy->charge(&s->rq, &k->t, ran);
 }
 
 static inline void sim_enqueue(struct sim *s, struct task *k, enum sched_why why)
@@ -140,7 +141,7 @@ static inline void sim_wake(struct sim *s, struct task *k, enum sched_why why)
 	k->woken_ns = s->now;
 	k->work_left = k->work_ns;
 	sim_enqueue(s, k, why);
-	if (!s->running || s->policy->preempts(&s->rq, &k->t, &s->running->t, s->now))
+	if (!s->running || s->policy->preempts(&k->t, &s->running->t))
 		sim_choose(s, SCHED_PREEMPTED);
 }
 
@@ -197,7 +198,7 @@ static inline void sim_move(struct sim *from, struct sim *to, struct task *k)
 			from->task[i--] = from->task[--from->count];
 	to->task[to->count++] = k;
 	sim_enqueue(to, k, SCHED_MOVED);
-	if (!to->running || to->policy->preempts(&to->rq, &k->t, &to->running->t, to->now))
+	if (!to->running || to->policy->preempts(&k->t, &to->running->t))
 		sim_choose(to, SCHED_PREEMPTED);
 }
 
@@ -259,7 +260,7 @@ static inline void sim_step(struct sim *s, u64 end)
 		sim_advance(s, MIN(timer + late, MIN(next, end)));
 		sim_account(s);
 		if (s->policy->next_event(&s->rq, k ? &k->t : NULL) <= s->now &&
-		    s->policy->event(&s->rq, k ? &k->t : NULL, s->now))
+		    (!s->policy->event || s->policy->event(&s->rq, k ? &k->t : NULL, s->now)))
 			sim_choose(s, SCHED_PREEMPTED);
 	} else if (next > end) {
 		sim_advance(s, end);
