@@ -28,9 +28,7 @@ static void unlock_both(struct cpu *a, struct cpu *b)
 
 static u64 allowed_cpus(const struct thread *t)
 {
-	u64 online = READ_ONCE(cpus_online), allowed = t->sched.params.cpus & online;
-
-	return allowed ? allowed : online;
+	return t->sched.params.cpus & READ_ONCE(cpus_online);
 }
 
 /* The CPU of the mask with the smallest load; of several the first. Loads are hints. */

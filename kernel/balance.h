@@ -14,12 +14,9 @@ static inline u64 balance_weight(const struct thread *t)
 	return sched_policy->weighted ? t->sched.params.weight : 1;
 }
 
-/* May the thread use this CPU? Of a mask without any that is online nothing is left but any. */
 static inline bool balance_may_use(const struct thread *t, const struct cpu *cpu)
 {
-	u64 allowed = t->sched.params.cpus & READ_ONCE(cpus_online);
-
-	return !allowed || allowed & BIT(cpu->id);
+	return t->sched.params.cpus & BIT(cpu->id);
 }
 
 /* The CPU for a thread that wakes or starts. The lock of its home is held. */

@@ -171,11 +171,9 @@ static unsigned emptiest(u64 cpus)
 static unsigned place(struct list *fresh, const struct sched_params *params, unsigned count,
 		      u8 *cpu_of, struct text *why)
 {
-	u64 online = READ_ONCE(cpus_online), cpus = params->cpus & online;
+	u64 cpus = params->cpus & READ_ONCE(cpus_online);
 	unsigned i;
 
-	if (!cpus)
-		cpus = online;
 	for (i = 0; i < count; i++) {
 		struct promise *p = list_first(fresh, struct promise, node);
 

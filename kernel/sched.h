@@ -29,7 +29,7 @@ struct sched_params {
 	u8 priority;		  /* 1 .. GUEST_PRIORITIES */
 	u32 weight;		  /* 1 .. SCHED_WEIGHT_MAX */
 	u64 budget_ns, period_ns; /* of each vCPU; budget 0: none */
-	u64 cpus;		  /* bit n: may run on CPU n */
+	u64 cpus;		  /* bit n: may run on CPU n; one of them at least is online */
 };
 
 /* clang-format off */

@@ -109,6 +109,7 @@ struct thread *thread_create_guest(const char *name, void (*fn)(void *), void *a
 {
 	struct thread *t = create(name, fn, arg);
 
+	ASSERT(params->cpus & cpus_online);
 	if (!t)
 		return NULL;
 	t->guest = true;
@@ -251,11 +252,12 @@ void thread_set_cpus(u64 cpus)
 	struct run_queue *rq = sched_lock(t);
 	bool here;
 
+	ASSERT(cpus & cpus_online);
 	t->sched.params.cpus = cpus;
 	here = cpus & BIT(t->home->id);
 	spin_unlock_raw(&rq->lock);
 	x86_irq_restore(flags);
-	while (!here && (cpus & READ_ONCE(cpus_online))) {
+	while (!here) {
 		thread_sleep_ns(LEAVE_NS);
 		here = cpus & BIT(READ_ONCE(t->home)->id);
 	}

@@ -81,7 +81,9 @@ void thread_join(struct thread *t);
 /* For threads that nobody joins: the idle loop frees them. */
 void thread_detach(struct thread *t);
 void thread_yield(void);
-/* The calling thread moves to one of these CPUs (bit n: CPU n), and stays on them. */
+/*
+ * The calling thread moves to one of these CPUs (bit n: CPU n; one is online), and stays on them.
+ */
 void thread_set_cpus(u64 cpus);
 void thread_sleep_ns(u64 ns);
 

@@ -8,14 +8,12 @@
 
 #define WHY_SIZE 400
 
-/* As the manifest says, on CPUs that can run guests at all. */
+/* As the manifest says, on those CPUs that can run guests; without one it is refused there. */
 static struct sched_params params_of(const struct partition *p)
 {
 	struct sched_params params = p->config.sched;
 
 	params.cpus &= cpus_for_guests;
-	if (!params.cpus)
-		params.cpus = cpus_for_guests;
 	return params;
 }
 

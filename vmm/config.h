@@ -42,7 +42,7 @@ struct manifest_callbacks {
 	bool (*file_exists)(void *ctx, const char *path);
 	u64 memory_limit; /* bytes that a partition may ask for; 0: no limit */
 	unsigned vcpus_limit;
-	unsigned cpus_limit; /* how many this machine has; 0: not checked */
+	u64 cpus; /* bit n: CPU n can run guests; 0: not known, not checked */
 	void *ctx;
 	struct partition_config *scratch; /* the caller's, as it is too large for a stack */
 };

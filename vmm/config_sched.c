@@ -87,7 +87,6 @@ static int range_parse(struct span range, u64 *mask)
 void set_cpus(struct parser *p, struct span value)
 {
 	struct span rest = value;
-	unsigned limit = p->cb->cpus_limit;
 	u64 mask = 0;
 	bool more = true;
 
@@ -101,8 +100,9 @@ void set_cpus(struct parser *p, struct span value)
 			return;
 		}
 	}
-	if (limit && (unsigned)__builtin_ctzll(mask) >= limit)
-		parser_error(p, p->line, "cpus %.*s: this machine has %u", SPAN_ARGS(value), limit);
+	if (p->cb->cpus && !(mask & p->cb->cpus))
+		parser_error(p, p->line, "cpus %.*s: none of them can run guests here",
+			     SPAN_ARGS(value));
 	else
 		p->config->sched.cpus = mask;
 }

@@ -5,7 +5,6 @@
 #include "vmm/vmm.h"
 
 #include "error.h"
-#include "kernel/cpu.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/terminal.h"
@@ -75,7 +74,7 @@ static void manifest_read(void)
 		.file_exists = manifest_file_exists,
 		.memory_limit = frame_count_total() * FRAME_SIZE,
 		.vcpus_limit = VCPUS_MAX,
-		.cpus_limit = cpu_count,
+		.cpus = cpus_for_guests,
 		.scratch = heap_alloc(sizeof(struct partition_config)),
 	};
 
