@@ -246,7 +246,9 @@ static void test_background(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		add(i, 0, 0);
 	add(4, 1 * MS, 7 * MS);
-	sim_run(&sim, 7 * NS_PER_SEC);
+	sim_run(&sim, 8 * MS + 1);
+	assert_ptr_equal(sim.running, &task[0]); /* interrupted twice, and not yet over */
+	sim_run(&sim, 7 * NS_PER_SEC - 8 * MS - 1);
 	for (unsigned i = 0; i < 4; i++) {
 		assert_true(task[i].got_ns >= 1480 * MS && task[i].got_ns <= 1520 * MS);
 		assert_true(task[i].wait_max <= 60 * MS);
@@ -331,13 +333,20 @@ static void assert_refused(struct sched_params params, unsigned count, const cha
 static void test_admission(void **state)
 {
 	struct sched_params fifty = want(50 * MS, 100 * MS, CPUS_ANY),
-			    forty = want(40 * MS, 100 * MS, CPUS_ANY);
+			    forty = want(40 * MS, 100 * MS, CPUS_ANY),
+			    full = want(95 * MS, 100 * MS, CPUS_ANY);
 	u8 cpu_of[2];
 	char why[300] = "", text[60];
 
 	(void)state;
 	assert_refused(want(96 * MS, 100 * MS, CPUS_ANY), 1,
 		       "CPU 0: with 96ms/100ms 96 %, at most 95 %");
+	/* Two times 47.50005 %; and no more than 95 % is 95 %, too. */
+	assert_refused(want(950001 * US, 2 * NS_PER_SEC, CPUS_ANY), 2,
+		       "vCPU 1 of 2: CPU 0: 950001us/2s = 47.6 %, with 950001us/2s more 95.1 %, "
+		       "at most 95 %");
+	assert_int_equal(budget_admit(&full, 1, cpu_of, why, sizeof(why)), 0);
+	budget_release(&full, 1, cpu_of);
 	assert_int_equal(budget_admit(&fifty, 1, cpu_of, why, sizeof(why)), 0);
 	assert_int_equal(budget_admit(&forty, 1, cpu_of + 1, why, sizeof(why)), 0);
 	assert_string_equal(why, "");
@@ -377,7 +386,12 @@ static void test_admission_on_several_cpus(void **state)
 	    thirty, 1,
 	    "CPU 0: 300ms/1s (3 times) = 90 %, with 300ms/1s more 120 %; "
 	    "CPU 1: 36ms/100ms + 300ms/1s = 66 %, with 300ms/1s more 96 %, at most 95 %");
-	budget_release(&thirty, 4, cpu_of);
+	/* Taken back where it was promised. */
+	budget_release(&thirty, 1, cpu_of + 2);
+	budget_describe_cpu(1, why, sizeof(why));
+	assert_string_equal(why, "promised 36 % of at most 95 %");
+	cpu_of[2] = cpu_of[3];
+	budget_release(&thirty, 3, cpu_of);
 	budget_release(&pinned, 1, pinned_of);
 	/* A reason that does not fit is cut. */
 	pinned = want(99 * MS, 100 * MS, CPUS_ANY);

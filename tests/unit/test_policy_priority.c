@@ -73,8 +73,10 @@ static void test_interrupted_turns_go_on(void **state)
 	task[2].work_ns = 100 * NS_PER_US;
 	task[2].sleep_ns = 3 * NS_PER_MS;
 	add(2, 3);
-	sim_run(&sim, 5 * NS_PER_MS);
-	assert_ptr_equal(sim.running, &task[0]);
+	for (unsigned i = 0; i < 2; i++) { /* interrupted at 0, 3.1 and 6.2 ms */
+		sim_run(&sim, 4 * NS_PER_MS);
+		assert_ptr_equal(sim.running, &task[0]);
+	}
 	sim_yield(&sim);
 	assert_ptr_equal(sim.running, &task[1]);
 	/* A turn is a time on the clock: who is interrupted in it may get less, but not nothing. */
@@ -83,6 +85,23 @@ static void test_interrupted_turns_go_on(void **state)
 		      task[1].got_ns / 1e9);
 	assert_true(task[0].got_ns >= 8 * NS_PER_SEC);
 	assert_true(task[1].got_ns >= 8 * NS_PER_SEC);
+}
+
+/* One that wakes interrupts lower ones alone, not its equals. */
+static void test_equals_do_not_interrupt(void **state)
+{
+	(void)state;
+	task[0].work_ns = 1 * NS_PER_MS;
+	task[0].sleep_ns = 2 * NS_PER_MS;
+	add(0, 2);
+	add(1, 2);
+	add(2, 1);
+	sim_run(&sim, 5 * NS_PER_MS);
+	assert_int_equal(task[0].t.state, THREAD_READY);
+	assert_ptr_equal(sim.running, &task[1]);
+	sim_run(&sim, 95 * NS_PER_MS);
+	assert_int_equal(task[0].bursts, 10); /* 1 ms of each 11 */
+	assert_int_equal(task[2].got_ns, 0);
 }
 
 static void test_no_tick_when_alone(void **state)
@@ -102,6 +121,7 @@ int main(void)
 		cmocka_unit_test_setup(test_the_highest_runs, setup),
 		cmocka_unit_test_setup(test_equals_take_turns, setup),
 		cmocka_unit_test_setup(test_interrupted_turns_go_on, setup),
+		cmocka_unit_test_setup(test_equals_do_not_interrupt, setup),
 		cmocka_unit_test_setup(test_no_tick_when_alone, setup),
 	};
 

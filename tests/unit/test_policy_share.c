@@ -245,6 +245,73 @@ static void test_moves(void **state)
 	}
 }
 
+/* Who is ahead remains so on every CPU: fleeing from one to the other does not pay. */
+static void test_moving_brings_nothing(void **state)
+{
+	struct sim *from = &sim, *to = &other, *last;
+
+	(void)state;
+	add(&sim, 0, 100);
+	add(&other, 1, 100);
+	add(&sim, 2, 100);
+	for (unsigned i = 0; i < 2000; i++) {
+		if (task[2].t.state == THREAD_READY) {
+			sim_move(from, to, &task[2]);
+			last = from;
+			from = to;
+			to = last;
+		}
+		sim_run(&sim, NS_PER_MS);
+		sim_run(&other, NS_PER_MS);
+	}
+	assert_true(task[2].got_ns <= 1050 * NS_PER_MS);
+	assert_true(task[2].got_ns >= 500 * NS_PER_MS);
+}
+
+/* However short and many the times are that it is charged. */
+static void test_nothing_is_lost_in_division(void **state)
+{
+	struct thread *t = &task[0].t;
+	u64 before;
+
+	(void)state;
+	add(&sim, 0, 10000);
+	before = t->sched.vtime;
+	for (unsigned i = 0; i < 1000; i++)
+		policy_share.charge(&sim.rq, t, 7, sim.now);
+	assert_int_equal(t->sched.vtime - before, 70);
+}
+
+/* Not each who is a little behind interrupts. */
+static void test_advantage(void **state)
+{
+	(void)state;
+	add(&sim, 0, 100);
+	add(&sim, 1, 100);
+	task[1].t.sched.vtime = 10 * NS_PER_MS;
+	task[0].t.sched.vtime = 11 * NS_PER_MS - 1;
+	assert_false(policy_share.preempts(&sim.rq, &task[1].t, &task[0].t, sim.now));
+	task[0].t.sched.vtime++;
+	assert_true(policy_share.preempts(&sim.rq, &task[1].t, &task[0].t, sim.now));
+}
+
+/* Turns of many are half a millisecond on the average, and nobody's is less than a tenth. */
+static void test_turns_are_not_too_short(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 512; i++)
+		add(&sim, i, 100);
+	sim.picks = 0;
+	sim_run(&sim, NS_PER_SEC);
+	assert_in_range(sim.picks, 1900, 2100);
+	setup(NULL);
+	add(&sim, 0, 1);
+	add(&sim, 1, 10000);
+	sim.picks = 0;
+	sim_run(&sim, 20 * NS_PER_SEC); /* 2 ms for the first */
+	assert_in_range(sim.picks, 2000, 2000 + 2 * 20 + 10);
+}
+
 static void test_yield(void **state)
 {
 	struct task *before;
@@ -303,6 +370,10 @@ int main(void)
 		cmocka_unit_test_setup(test_sleepers_get_no_more_than_their_share, setup),
 		cmocka_unit_test_setup(test_newcomers_wait, setup),
 		cmocka_unit_test_setup(test_moves, setup),
+		cmocka_unit_test_setup(test_moving_brings_nothing, setup),
+		cmocka_unit_test_setup(test_nothing_is_lost_in_division, setup),
+		cmocka_unit_test_setup(test_advantage, setup),
+		cmocka_unit_test_setup(test_turns_are_not_too_short, setup),
 		cmocka_unit_test_setup(test_yield, setup),
 		cmocka_unit_test_setup(test_no_tick_when_alone, setup),
 		cmocka_unit_test_setup(test_cost, setup),
