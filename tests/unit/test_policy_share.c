@@ -278,7 +278,7 @@ static void test_nothing_is_lost_in_division(void **state)
 	add(&sim, 0, 10000);
 	before = t->sched.vtime;
 	for (unsigned i = 0; i < 1000; i++)
-		policy_share.charge(&sim.rq, t, 7, sim.now);
+		policy_share.charge(&sim.rq, t, 7);
 	assert_int_equal(t->sched.vtime - before, 70);
 }
 
@@ -290,9 +290,9 @@ static void test_advantage(void **state)
 	add(&sim, 1, 100);
 	task[1].t.sched.vtime = 10 * NS_PER_MS;
 	task[0].t.sched.vtime = 11 * NS_PER_MS - 1;
-	assert_false(policy_share.preempts(&sim.rq, &task[1].t, &task[0].t, sim.now));
+	assert_false(policy_share.preempts(&task[1].t, &task[0].t));
 	task[0].t.sched.vtime++;
-	assert_true(policy_share.preempts(&sim.rq, &task[1].t, &task[0].t, sim.now));
+	assert_true(policy_share.preempts(&task[1].t, &task[0].t));
 }
 
 /* Turns of many are half a millisecond on the average, and nobody's is less than a tenth. */
