@@ -7,7 +7,6 @@
 
 #define PAGE_SIZE 4096u
 #define PAGE_OFFSET(a) ((unsigned)(a) & (PAGE_SIZE - 1))
-#define APIC_BASE_ADDRESS MASK(51, 12)
 
 #define SEG_TYPE_CODE 8u
 #define SEG_TYPE_EXPAND_DOWN 4u /* data */

@@ -241,6 +241,17 @@ static int msr_write_tsc_aux(struct vcpu *v, u64 value)
 	return 0;
 }
 
+/*
+ * The guest may move its APIC's page to where there is nothing. Over RAM the nested tables, which
+ * all vCPUs share, would have to differ between them: refused.
+ */
+static int msr_write_apic_base(struct vcpu *v, u64 value)
+{
+	if (gpspace_is_ram(&v->partition->space, value & APIC_BASE_ADDRESS, VLAPIC_SIZE))
+		return msr_unknown(v, MSR_APIC_BASE);
+	return vlapic_msr_write(&v->lapic, MSR_APIC_BASE, value);
+}
+
 int msr_write(struct vcpu *v, u32 msr, u64 value)
 {
 	int reg = msr_register(msr);
@@ -248,6 +259,8 @@ int msr_write(struct vcpu *v, u32 msr, u64 value)
 
 	if (reg >= 0)
 		return msr_write_register(v, msr, (unsigned)reg, value);
+	if (msr == MSR_APIC_BASE)
+		return msr_write_apic_base(v, value);
 	if (vlapic_has_msr(msr))
 		return vlapic_msr_write(&v->lapic, msr, value);
 	mtrr = msr_mtrr(v, msr);

@@ -83,6 +83,7 @@
 #define APIC_BASE_BSP 0x100
 #define APIC_BASE_X2APIC 0x400
 #define APIC_BASE_ENABLE 0x800
+#define APIC_BASE_ADDRESS MASK(51, 12)
 
 /* KVM's paravirtual clock, which Linux looks for after CPUID 0x4000xx00 "KVMKVMKVM". */
 #define MSR_KVM_WALL_CLOCK 0x4b564d00

@@ -156,6 +156,23 @@ static void test_timer_by_ioapic(void **state)
 	assert_int_equal(vlapic_pending(&apic), 0x40);
 }
 
+/* The 8259 pair's output reaches the processor through the IOAPIC as well. */
+static void test_extint_pin(void **state)
+{
+	(void)state;
+	pic_start();
+	vlapic_write(&apic, 0x350, 0x10700); /* LINT0 is masked */
+	ioapic_route(0, 0x700);
+	outb(&rig, VUART_COM1_PORT + 4, 0x08);
+	assert_false(vlapic_accepts_extint(&apic));
+	outb(&rig, VUART_COM1_PORT + 1, 0x02);
+	assert_true(extint);
+	assert_true(vlapic_accepts_extint(&apic));
+	assert_int_equal(vpic_ack(&board.pic), MASTER_BASE + 4);
+	assert_false(extint);
+	assert_false(vlapic_accepts_extint(&apic));
+}
+
 static void test_uart(void **state)
 {
 	(void)state;
@@ -293,6 +310,7 @@ int main(void)
 		cmocka_unit_test_setup(test_lines, setup),
 		cmocka_unit_test_setup(test_timer_by_pic, setup),
 		cmocka_unit_test_setup(test_timer_by_ioapic, setup),
+		cmocka_unit_test_setup(test_extint_pin, setup),
 		cmocka_unit_test_setup(test_uart, setup),
 		cmocka_unit_test_setup(test_rtc, setup),
 		cmocka_unit_test_setup(test_power, setup),

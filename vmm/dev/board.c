@@ -4,6 +4,7 @@
 #include "lib/string.h"
 
 #define PIC_INPUTS 16
+#define EXTINT_PIN 0
 #define PIC_CASCADE 2 /* the PIC's input that the slave occupies, where the IOAPIC has the PIT */
 
 void board_set_gsi(void *board, unsigned gsi, bool level)
@@ -22,10 +23,23 @@ static struct irqline board_line(struct board *b, unsigned gsi)
 	return (struct irqline){ .set = board_set_gsi, .ctx = b, .gsi = gsi };
 }
 
+/* LINT0 first: a message of the IOAPIC stands for the request that it finds there. */
+static void board_set_extint(void *board, bool level)
+{
+	struct board *b = board;
+
+	b->extint(b->extint_ctx, level);
+	vioapic_set(&b->ioapic, EXTINT_PIN, level);
+}
+
 /* First, because the other devices drive their lines when they are made. */
 static int init_controllers(struct board *b, const struct board_config *c)
 {
-	int r = vpic_init(&b->pic, c->bus, c->extint, c->ctx);
+	int r;
+
+	b->extint = c->extint;
+	b->extint_ctx = c->ctx;
+	r = vpic_init(&b->pic, c->bus, board_set_extint, b);
 
 	if (r == 0)
 		r = vioapic_init(&b->ioapic, c->bus, &b->apics);

@@ -15,6 +15,9 @@
 #include "vmm/dev/vuart.h"
 
 struct board {
+	/* The 8259 pair's output goes to every LINT0, and as on a PC to pin 0 of the IOAPIC. */
+	void (*extint)(void *ctx, bool level);
+	void *extint_ctx;
 	struct vlapic_bus apics;
 	struct vpic pic;
 	struct vioapic ioapic;

