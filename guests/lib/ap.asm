@@ -1,16 +1,11 @@
 ; How an application processor comes up: in real mode at the page that the SIPI named, through
 ; protected mode into long mode, on the tables of the boot processor, each on a stack of its own.
-; SDM 3A 9.4 (MP initialization), 10.8.5 (to IA-32e mode).
+; SDM 3A 9.4 (MP initialization).
 
-GUEST_CS	equ 0x08
-GUEST_DS	equ 0x10
+%include "longmode.inc"
+
 GUEST_CS32	equ 0x20
 CR0_PE		equ 1 << 0
-CR0_PG		equ 1 << 31
-CR0_WP		equ 1 << 16
-CR4_PAE		equ 1 << 5
-MSR_EFER	equ 0xc0000080
-EFER_LME	equ 1 << 8
 
 section .text
 
@@ -40,19 +35,7 @@ ap_protected:
 	mov	ds, eax
 	mov	es, eax
 	mov	ss, eax
-	mov	eax, cr4
-	or	eax, CR4_PAE
-	mov	cr4, eax
-	mov	eax, pml4
-	mov	cr3, eax
-	mov	ecx, MSR_EFER
-	rdmsr
-	or	eax, EFER_LME
-	wrmsr
-	mov	eax, cr0
-	and	eax, ~(3 << 29)		; CD and NW: a reset sets them (SDM 3A table 10-1)
-	or	eax, CR0_PG | CR0_WP
-	mov	cr0, eax
+	enter_long_mode
 	jmp	GUEST_CS:ap_long
 
 ; Who am I: CPUID tells the APIC ID that the hardware gave this processor, without the APIC.

@@ -1,16 +1,10 @@
 ; Entry of the 64-bit guests: from the 32-bit protected mode that both Multiboot versions hand
 ; over (paging off, EAX = magic, EBX = information) to long mode with the first 4 GiB mapped one
-; to one in 2 MiB pages, then to C. The steps are those of SDM 3A 9.8.5.
+; to one in 2 MiB pages, then to C.
 
 %include "header.asm"
+%include "longmode.inc"
 
-GUEST_CS	equ 0x08
-GUEST_DS	equ 0x10
-CR4_PAE		equ 1 << 5
-MSR_EFER	equ 0xc0000080
-EFER_LME	equ 1 << 8
-CR0_PG		equ 1 << 31
-CR0_WP		equ 1 << 16
 PTE_TABLE	equ 0x03		; present, writable
 PTE_LARGE	equ 0x83		; and 2 MiB
 PTE_UNCACHED	equ 0x18		; PWT and PCD, for the devices above 3 GiB
@@ -31,19 +25,7 @@ _start:
 	mov	eax, cr0
 	mov	[entry_cr0], eax
 	call	build_page_tables
-
-	mov	eax, cr4
-	or	eax, CR4_PAE
-	mov	cr4, eax
-	mov	eax, pml4
-	mov	cr3, eax
-	mov	ecx, MSR_EFER
-	rdmsr
-	or	eax, EFER_LME
-	wrmsr
-	mov	eax, cr0
-	or	eax, CR0_PG | CR0_WP
-	mov	cr0, eax
+	enter_long_mode
 	lgdt	[gdt_pointer]
 	jmp	GUEST_CS:long_mode
 
