@@ -17,11 +17,6 @@ static void on_trap_for_ever(struct trap_frame *frame)
 		beat[cpu_index()]++;
 }
 
-static void wait_for_handler(void)
-{
-	WAIT_FOR(in_handler, WAIT_MS);
-}
-
 /* It may take its last step a while after the INIT was sent, should the host hold it up. */
 static bool stands_still(u32 n)
 {
@@ -78,31 +73,20 @@ static void check_postures(void)
 	}
 }
 
-static void check_handlers(void)
+/* In the middle of a handler, and then it comes again, for nothing is in service any more. */
+static void check_handler(u8 vector, u32 message, const char *what)
 {
 	in_handler = false;
-	trap_set_handler(VECTOR_MID, on_trap_for_ever);
+	trap_set_handler(vector, on_trap_for_ever);
 	one_takes(1, take_posture, SPINNING);
-	lapic_ipi(cpus[1].apic_id, VECTOR_MID);
-	wait_for_handler();
-	check_init("handling an interrupt");
-	trap_set_handler(VECTOR_MID, on_interrupt);
+	lapic_ipi(cpus[1].apic_id, message);
+	WAIT_FOR(in_handler, WAIT_MS);
+	check_init(what);
+	trap_set_handler(vector, on_interrupt);
 	got_clear();
 	one_takes(1, take_posture, SPINNING);
-	lapic_ipi(cpus[1].apic_id, VECTOR_MID);
-	check(wait_got(2, VECTOR_MID, 1), "and that interrupt is no longer in service");
-	others_resume();
-
-	in_handler = false;
-	trap_set_handler(VEC_NMI, on_trap_for_ever);
-	lapic_ipi(cpus[1].apic_id, ICR_NMI);
-	wait_for_handler();
-	check_init("handling an NMI");
-	trap_set_handler(VEC_NMI, on_interrupt);
-	got_clear();
-	one_takes(1, take_posture, SPINNING);
-	lapic_ipi(cpus[1].apic_id, ICR_NMI);
-	check(wait_got(2, VEC_NMI, 1), "and NMIs come again");
+	lapic_ipi(cpus[1].apic_id, message);
+	check(wait_got(2, vector, 1), "INIT while %s: another is handled after it", what);
 	others_resume();
 }
 
@@ -204,7 +188,8 @@ void smp_test_init(void)
 	trap_set_handler(VECTOR_MID, on_interrupt);
 	check_ignored();
 	check_postures();
-	check_handlers();
+	check_handler(VECTOR_MID, VECTOR_MID, "handling an interrupt");
+	check_handler(VEC_NMI, ICR_NMI, "handling an NMI");
 	check_pending();
 	check_waiting();
 	check_all();
