@@ -1,7 +1,8 @@
 /*
- * count: counts work, so that tests can measure how much of the processor a partition gets. A unit
- * of work is a fixed loop; every `interval=MS` it says how many there were in how long, and what
- * part of a processor that is, measured by the fastest unit so far:
+ * count: counts work, so that tests can measure how much of the processor a partition gets. One
+ * processor of the guest does it; any others sleep. A unit of work is a fixed loop; every
+ *`interval=MS` it says how many there were in how long, and what part of a processor that is,
+ *measured by the fastest unit so far:
  *
  *	count: 12345 in 100017 us, 24.70 %
  *
