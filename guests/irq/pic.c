@@ -136,6 +136,25 @@ static void check_priority(void)
 	      "IRQ 0 comes first");
 }
 
+/* Counted in instructions: however busy the host is, no other event comes to our help. */
+static void check_lint0(void)
+{
+	irq_log_clear();
+	lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
+	pic_unmask(IRQ_PIT);
+	pit_start(PIT_ONE_SHOT, TICK_COUNT);
+	check(wait_irr(1 << IRQ_PIT), "LINT0 masked: a request");
+	irq_on();
+	spin_ms(1);
+	check_eq(irq_count, 0, "LINT0 masked: is not delivered");
+	lapic_write(LAPIC_LVT_LINT0, LVT_EXTINT);
+	for (volatile u32 i = 0; i < 100000 && !irq_count; i++)
+		;
+	irq_off();
+	check_eq(irq_count, 1, "LINT0 unmasked: but now, at once");
+	pic_mask_all();
+}
+
 void irq_test_pic(void)
 {
 	send_eoi = true;
@@ -146,5 +165,6 @@ void irq_test_pic(void)
 	check_periodic();
 	check_service();
 	check_priority();
+	check_lint0();
 	pit_stop();
 }

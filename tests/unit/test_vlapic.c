@@ -505,6 +505,8 @@ static void test_mmio_quick(void **state)
 	assert_int_equal(vlapic_read(a, APIC_ISR + 0x30), 0);
 	assert_true(mmio_quick(a, APIC_ICR_LOW, ICR_TO_SELF | 0x55));
 	assert_int_equal(serve(a), 0x55);
+	assert_false(mmio_quick(a, APIC_LVT_LINT0, 0x700)); /* the 8259 pair may be waiting */
+	assert_int_equal(vlapic_read(a, APIC_LVT_LINT0), 0x10000);
 	memset(seen, 0, sizeof(seen));
 	for (unsigned i = 0; i < 100000; i++)
 		(void)mmio_quick(a, unit_random(&seed) & 0xfff, unit_random(&seed));

@@ -318,6 +318,8 @@ static void test_quick(void **state)
 	assert_int_equal(vlapic_msr_write_quick(a, icr, 2ull << 32 | APIC_NMI << 8), -EAGAIN);
 	assert_int_equal(vlapic_msr_write_quick(a, icr, 2ull << 32 | APIC_INIT << 8), -EAGAIN);
 	assert_int_equal(seen[2].nmis + seen[2].inits, 0);
+	assert_int_equal(vlapic_msr_write_quick(a, x2apic_msr(APIC_LVT_LINT0), 0x700), -EAGAIN);
+	assert_int_equal(rdmsr(a, APIC_LVT_LINT0), 0x10000);
 	fixed(a, 0x50);
 	vlapic_accept(a, 0x50);
 	assert_int_equal(vlapic_msr_write_quick(a, eoi, 1), -EINVAL);

@@ -129,15 +129,15 @@ void vlapic_write(struct vlapic *a, u32 offset, u32 value);
 /* The MMIO handler's form; dev is the struct vlapic of the accessing vCPU. */
 struct io_access;
 void vlapic_mmio(void *dev, struct io_access *access);
-/* With interrupts off: the same, if no hook is called but wake and the two of the TSC. */
+/*
+ * With interrupts off: the same, if no hook is called but wake and the two of the TSC, and no
+ * request of the 8259 pair comes through that did not before.
+ */
 MUST_CHECK bool vlapic_mmio_quick(struct vlapic *a, struct io_access *access);
 /* x2APIC registers and MSR_APIC_BASE, MSR_TSC_DEADLINE. -EINVAL: the guest gets #GP. */
 MUST_CHECK int vlapic_msr_read(struct vlapic *a, u32 msr, u64 *value);
 MUST_CHECK int vlapic_msr_write(struct vlapic *a, u32 msr, u64 value);
-/*
- * With interrupts off: the same, if no hook is called but wake and the two of the TSC; else
- * -EAGAIN.
- */
+/* As vlapic_mmio_quick(), or -EAGAIN. */
 MUST_CHECK int vlapic_msr_write_quick(struct vlapic *a, u32 msr, u64 value);
 static inline bool vlapic_has_msr(u32 msr)
 {

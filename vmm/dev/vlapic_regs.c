@@ -229,9 +229,15 @@ void vlapic_mmio(void *dev, struct io_access *access)
 	}
 }
 
-static bool icr_is_quick(u64 icr)
+/*
+ * Not a message that changes what another vCPU is doing; nor LINT0's entry, which may let in a
+ * request of the 8259 pair that waits: to acknowledge it takes a lock.
+ */
+static bool write_is_quick(u32 offset, u64 value)
 {
-	return (icr & ICR_MODE) <= APIC_LOWEST << ICR_MODE_SHIFT;
+	if (offset == APIC_ICR_LOW)
+		return (value & ICR_MODE) <= APIC_LOWEST << ICR_MODE_SHIFT;
+	return offset != APIC_LVT_LINT0;
 }
 
 bool vlapic_mmio_quick(struct vlapic *a, struct io_access *access)
@@ -240,7 +246,7 @@ bool vlapic_mmio_quick(struct vlapic *a, struct io_access *access)
 
 	if (access->write && offset == APIC_EOI)
 		return vlapic_eoi_edge(a);
-	if (access->write && offset == APIC_ICR_LOW && !icr_is_quick(access->value))
+	if (access->write && !write_is_quick(offset, access->value))
 		return false;
 	vlapic_mmio(a, access);
 	return true;
@@ -330,9 +336,9 @@ int vlapic_msr_write_quick(struct vlapic *a, u32 msr, u64 value)
 {
 	if (msr == MSR_X2APIC_BASE + REGISTER_INDEX(APIC_EOI) && vlapic_is_x2apic(a) && !value)
 		return vlapic_eoi_edge(a) ? 0 : -EAGAIN;
-	if (msr == MSR_X2APIC_BASE + REGISTER_INDEX(APIC_ICR_LOW) && !icr_is_quick(value))
-		return -EAGAIN;
 	if (msr == MSR_APIC_BASE) /* rare, and the place is for others to judge */
+		return -EAGAIN;
+	if (!write_is_quick((msr - MSR_X2APIC_BASE) << 4, value))
 		return -EAGAIN;
 	return vlapic_msr_write(a, msr, value);
 }
