@@ -108,7 +108,7 @@ void event_discard(struct vcpu *v)
 
 static bool event_extint_pending(struct vcpu *v)
 {
-	return v->lapic.state.extint && vlapic_accepts_extint(&v->lapic);
+	return READ_ONCE(v->lapic.state.extint) && vlapic_accepts_extint(&v->lapic);
 }
 
 static bool event_intr_pending(struct vcpu *v)
