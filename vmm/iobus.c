@@ -17,26 +17,26 @@ static struct io_region *table_of(struct iobus *bus, enum io_space space, unsign
 	return space == IO_PORT ? bus->port : bus->memory;
 }
 
-static int region_add(struct iobus *bus, const struct io_region *new)
+static int region_add(struct iobus *bus, const struct io_region *r)
 {
-	unsigned *count = new->space == IO_PORT ? &bus->port_count : &bus->memory_count;
-	struct io_region *table = new->space == IO_PORT ? bus->port : bus->memory;
-	u64 last = new->base + new->size - 1;
+	unsigned *count = r->space == IO_PORT ? &bus->port_count : &bus->memory_count;
+	struct io_region *table = r->space == IO_PORT ? bus->port : bus->memory;
+	u64 last = r->base + r->size - 1;
 	unsigned at = 0;
 
-	if (new->size == 0 || last < new->base || (new->space == IO_PORT &&last > 0xffff))
+	if (r->size == 0 || last < r->base || (r->space == IO_PORT && last > 0xffff))
 		return -EINVAL;
-	while (at < *count && table[at].base < new->base)
+	while (at < *count && table[at].base < r->base)
 		at++;
 	if (at < *count && table[at].base <= last)
 		return -EEXIST;
-	if (at > 0 && new->base - table[at - 1].base < table[at - 1].size)
+	if (at > 0 && r->base - table[at - 1].base < table[at - 1].size)
 		return -EEXIST;
 	if (*count == IOBUS_REGIONS)
 		return -ENOSPC;
-	bus->recent[new->space] = NULL;
+	bus->recent[r->space] = NULL;
 	memmove(&table[at + 1], &table[at], (*count - at) * sizeof(*table));
-	table[at] = *new;
+	table[at] = *r;
 	(*count)++;
 	return 0;
 }
@@ -44,13 +44,7 @@ static int region_add(struct iobus *bus, const struct io_region *new)
 int iobus_add(struct iobus *bus, enum io_space space, u64 base, u64 size, const char *name,
 	      io_handler_t handler, void *dev)
 {
-	struct io_region r = { .space = space,
-			       .base = base,
-			       .size = size,
-			       .name = name,
-			       .handler = handler,
-			       .dev = dev,
-			       .width = WIDTH_ANY };
+	struct io_region r = { space, base, size, name, handler, dev, WIDTH_ANY, 0 };
 
 	return region_add(bus, &r);
 }
@@ -58,13 +52,7 @@ int iobus_add(struct iobus *bus, enum io_space space, u64 base, u64 size, const 
 int iobus_add_bytes(struct iobus *bus, enum io_space space, u64 base, u64 size, const char *name,
 		    io_handler_t handler, void *dev)
 {
-	struct io_region r = { .space = space,
-			       .base = base,
-			       .size = size,
-			       .name = name,
-			       .handler = handler,
-			       .dev = dev,
-			       .width = WIDTH_BYTE };
+	struct io_region r = { space, base, size, name, handler, dev, WIDTH_BYTE, 0 };
 
 	return region_add(bus, &r);
 }

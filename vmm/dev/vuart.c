@@ -8,16 +8,17 @@
 
 #include "lib/string.h"
 
-enum { /* registers; the first two are the divisor's when LCR.DLAB is set */
-       REG_DATA,
-       REG_IER,
-       REG_IIR_FCR,
-       REG_LCR,
-       REG_MCR,
-       REG_LSR,
-       REG_MSR,
-       REG_SCR,
-       REG_COUNT,
+/* Registers; the first two are the divisor's when LCR.DLAB is set. */
+enum {
+	REG_DATA,
+	REG_IER,
+	REG_IIR_FCR,
+	REG_LCR,
+	REG_MCR,
+	REG_LSR,
+	REG_MSR,
+	REG_SCR,
+	REG_COUNT,
 };
 
 #define IER_ERBFI BIT(0) /* received data available, and timeout */
