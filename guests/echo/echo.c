@@ -8,9 +8,6 @@
 
 #define LSR_DATA_READY 0x01
 #define LSR_OVERRUN 0x02
-#define IER_RECEIVED 0x01
-#define MCR_OUT2 0x08 /* connects the UART's interrupt to the PC's IRQ line */
-#define MCR_DTR_RTS 0x03
 
 static volatile char ring[256];
 static volatile u32 ring_in, ring_out, overruns, interrupts;
@@ -40,8 +37,7 @@ static void start_irq(void)
 	pic_init();
 	lapic_init();
 	trap_set_handler(PIC_BASE + IRQ_COM1, on_com1);
-	outb(COM1 + UART_MCR, MCR_DTR_RTS | MCR_OUT2);
-	outb(COM1 + UART_IER, IER_RECEIVED);
+	serial_interrupt(SERIAL_RECEIVED);
 	pic_unmask(IRQ_COM1);
 }
 
@@ -88,7 +84,7 @@ void guest_main(u32 mb_magic, u32 mb_info)
 		if (line[0])
 			print("echo: %s\n", line);
 	}
-	outb(COM1 + UART_IER, 0);
+	serial_interrupt(0);
 	check_eq(overruns, 0, "no character was lost");
 	if (by_irq)
 		check(interrupts > 0, "characters came by interrupt");

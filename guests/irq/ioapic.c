@@ -47,12 +47,6 @@ static void check_pit(void)
 	pit_stop();
 }
 
-static void uart_request(bool on)
-{
-	outb(COM1 + UART_MCR, MCR_DTR_RTS | (on ? MCR_OUT2 : 0));
-	outb(COM1 + UART_IER, on ? IER_THRE : 0);
-}
-
 static void check_edge(void)
 {
 	u32 gsi = madt_isa_gsi(IRQ_COM1);
@@ -61,13 +55,13 @@ static void check_edge(void)
 	leave_level = 100;
 	trap_set_handler(VECTOR_IOAPIC, on_uart);
 	ioapic_route(gsi, VECTOR_IOAPIC);
-	uart_request(true);
+	serial_interrupt(SERIAL_IDLE);
 	wait_count(&irq_count, 1, WAIT_MS);
 	irq_on();
 	spin_ms(5);
 	irq_off();
 	(void)inb(COM1 + UART_IIR);
-	uart_request(false);
+	serial_interrupt(0);
 	ioapic_route(gsi, IOAPIC_MASKED);
 	check_eq(irq_count, 1, "I/O APIC, edge: a line that stays up interrupts once");
 }
@@ -82,13 +76,13 @@ static void check_level(void)
 	leave_level = 3;
 	remote_irr = 0;
 	ioapic_route(gsi, VECTOR_IOAPIC | IOAPIC_LEVEL);
-	uart_request(true);
+	serial_interrupt(SERIAL_IDLE);
 	wait_count(&irq_count, 4, WAIT_MS);
 	irq_on();
 	spin_ms(5);
 	irq_off();
 	after = ioapic_read(reg);
-	uart_request(false);
+	serial_interrupt(0);
 	ioapic_route(gsi, IOAPIC_MASKED);
 	check_eq_or_lax(irq_count, 4, "I/O APIC, level: it comes again until the line falls");
 	check_eq_or_lax(remote_irr, 4, "I/O APIC, level: Remote IRR is set while in service");

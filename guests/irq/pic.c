@@ -122,14 +122,12 @@ static void check_service(void)
 static void check_priority(void)
 {
 	irq_log_clear();
-	outb(COM1 + UART_MCR, MCR_DTR_RTS | MCR_OUT2);
-	outb(COM1 + UART_IER, IER_THRE); /* nothing to send: it asks at once */
+	serial_interrupt(SERIAL_IDLE);
 	pit_start(PIT_ONE_SHOT, TICK_COUNT);
 	wait_irr(1 << IRQ_PIT | 1 << IRQ_COM1);
 	outb(PIC1_DATA, (u8) ~(1 << IRQ_PIT | 1 << IRQ_COM1));
 	wait_count(&irq_count, 2, WAIT_MS);
-	outb(COM1 + UART_IER, 0);
-	outb(COM1 + UART_MCR, MCR_DTR_RTS);
+	serial_interrupt(0);
 	pic_mask_all();
 	check_eq(irq_count, 2, "IRQ 0 and IRQ 4 pending: both come");
 	check(irq_log[0] == PIC_BASE + IRQ_PIT && irq_log[1] == PIC_BASE + IRQ_COM1,

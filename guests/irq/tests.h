@@ -13,10 +13,6 @@
 #define VECTOR_TIMER 0x71
 #define VECTOR_IOAPIC 0x91
 
-#define MCR_DTR_RTS 0x03
-#define MCR_OUT2 0x08
-#define IER_THRE 0x02
-
 void irq_test_pic(void);
 void irq_test_rtc(void);
 void irq_test_ioapic(void);

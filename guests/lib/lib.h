@@ -31,6 +31,10 @@ extern u32 entry_cr0, entry_eflags;
 
 void serial_init(void);
 void serial_putc(char c);
+/* Which of these interrupt on IRQ 4; 0: none. Idle it is at once, unless something is printed. */
+#define SERIAL_RECEIVED 0x01
+#define SERIAL_IDLE 0x02
+void serial_interrupt(u8 causes);
 void print(const char *format, ...) PRINTF(1, 2);
 void print_args(const char *format, __builtin_va_list args);
 

@@ -5,6 +5,7 @@
 #define LCR_DLAB 0x80
 #define FCR_ENABLE 0x07 /* FIFOs on, both cleared */
 #define MCR_DTR_RTS 0x03
+#define MCR_OUT2 0x08 /* connects the interrupt to the PC's IRQ line */
 #define LSR_THRE 0x20
 
 void serial_init(void)
@@ -16,6 +17,12 @@ void serial_init(void)
 	outb(COM1 + UART_LCR, LCR_8N1); /* without it Bochs cuts characters to 5 bits */
 	outb(COM1 + UART_FCR, FCR_ENABLE);
 	outb(COM1 + UART_MCR, MCR_DTR_RTS);
+}
+
+void serial_interrupt(u8 causes)
+{
+	outb(COM1 + UART_MCR, MCR_DTR_RTS | (causes ? MCR_OUT2 : 0));
+	outb(COM1 + UART_IER, causes);
 }
 
 void serial_putc(char c)

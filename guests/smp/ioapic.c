@@ -4,9 +4,6 @@
  */
 #include "tests.h"
 
-#define MCR_DTR_RTS 0x03
-#define MCR_OUT2 0x08
-#define IER_THRE 0x02
 #define TICK_COUNT 1193
 #define IOAPIC_LOGICAL 0x800
 #define IOAPIC_LOWEST 0x100
@@ -18,12 +15,6 @@ static volatile u32 leave_up; /* how many times the handler leaves the UART's re
 static volatile u32 remote_irr;
 static volatile bool hold;
 static u8 uart_entry, pit_entry;
-
-static void uart_request(bool on)
-{
-	outb(COM1 + UART_MCR, MCR_DTR_RTS | (on ? MCR_OUT2 : 0));
-	outb(COM1 + UART_IER, on ? IER_THRE : 0);
-}
 
 static void on_uart(struct trap_frame *frame)
 {
@@ -51,7 +42,7 @@ static u32 uart_end(void)
 {
 	u32 entry = ioapic_read(uart_entry);
 
-	uart_request(false);
+	serial_interrupt(0);
 	ioapic_write(uart_entry, IOAPIC_MASKED);
 	return entry;
 }
@@ -65,7 +56,7 @@ static void check_level(u32 n)
 	leave_up = times - 1;
 	remote_irr = 0;
 	route(uart_entry, cpus[n].apic_id, VECTOR_IOAPIC | IOAPIC_LEVEL);
-	uart_request(true);
+	serial_interrupt(SERIAL_IDLE);
 	wait_got_or_lax(1u << n, VECTOR_IOAPIC, times);
 	settle();
 	after = uart_end();
@@ -87,7 +78,7 @@ static void check_held(void)
 	remote_irr = 0;
 	hold = true;
 	route(uart_entry, cpus[n].apic_id, VECTOR_IOAPIC | IOAPIC_LEVEL);
-	uart_request(true);
+	serial_interrupt(SERIAL_IDLE);
 	check(wait_got(1u << n, VECTOR_IOAPIC, 1), "level: its handler begins on cpu %u", n);
 	settle();
 	entry = ioapic_read(uart_entry);
@@ -99,15 +90,6 @@ static void check_held(void)
 	settle();
 	uart_end();
 	check_eq_or_lax(got_is(1u << n, VECTOR_IOAPIC, 2), 1, "level: the second one after it");
-}
-
-static void set_logical(void *arg)
-{
-	u32 n = cpu_index();
-
-	(void)arg;
-	lapic_write(LAPIC_DFR, 0xffffffff);
-	lapic_write(LAPIC_LDR, n < 8 ? 1u << (24 + n) : 0);
 }
 
 /* An edge of the 8254; true: the processors in the mask got it. */
@@ -182,7 +164,7 @@ static void check_suppressed(void)
 	leave_up = 1;
 	lapic_write(LAPIC_SVR, LAPIC_SVR_ENABLE | SVR_SUPPRESS_EOI | LAPIC_SPURIOUS);
 	route(uart_entry, cpus[0].apic_id, VECTOR_IOAPIC | IOAPIC_LEVEL);
-	uart_request(true);
+	serial_interrupt(SERIAL_IDLE);
 	wait_got(1, VECTOR_IOAPIC, 1);
 	settle();
 	before = ioapic_read(uart_entry) & IOAPIC_REMOTEIRR;
@@ -207,7 +189,7 @@ void smp_test_ioapic(void)
 	check(others_resume(), "all go on");
 	check_suppressed();
 	trap_set_handler(VECTOR_IOAPIC, on_interrupt);
-	cpus_run(set_logical, NULL, WAIT_MS);
+	cpus_run(set_flat, NULL, WAIT_MS);
 	others_take(HALTED);
 	check_edges();
 	check_lowest();

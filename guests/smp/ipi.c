@@ -10,7 +10,7 @@
 #define TO_ALL_X2APIC 0xffffffff
 
 /* Each of the three sets this processor's logical ID. */
-static void set_flat(void *arg)
+void set_flat(void *arg)
 {
 	u32 n = cpu_index();
 

@@ -73,6 +73,8 @@ bool wait_got(u32 mask, u8 vector, u32 times);
 bool wait_got_or_lax(u32 mask, u8 vector, u32 times);
 void settle(void);
 
+/* Gives this processor a logical ID of the flat model, if it is one of the first eight; ipi.c. */
+void set_flat(void *arg);
 /* Part of the x2apic group; `logical`: with logical destinations. */
 void ipi_check_x2apic(bool logical);
 
