@@ -146,14 +146,17 @@ void terminal_line(const char *text)
 
 void terminal_write(const char *text, size_t len)
 {
-	for (size_t i = 0; term.works && i < len; i++) {
-		u64 flags = lock_with_room(1); /* a newline is two bytes */
+	u64 flags;
 
+	if (!term.works)
+		return;
+	flags = lock_with_room(2 * len); /* a newline is two bytes */
+	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '\n')
 			ring_put(&term.tx, '\r');
 		ring_put(&term.tx, (u8)text[i]);
-		spin_unlock_irq(&term.lock, flags);
 	}
+	spin_unlock_irq(&term.lock, flags);
 	uart_kick_tx();
 }
 

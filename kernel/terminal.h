@@ -13,7 +13,10 @@ struct console;
 #define TERMINAL_ESCAPE 0x1d /* Ctrl-] */
 
 void terminal_init(void); /* after threads run; takes over the log's output */
-/* Thread context; waits while the ring is full. Newlines become CR LF. */
+/*
+ * In one piece: no log line of another CPU comes between; at most LOG_LINE_MAX bytes. Newlines
+ * become CR LF. Thread context; waits while the ring is full.
+ */
 void terminal_write(const char *text, size_t len);
 void terminal_printf(const char *fmt, ...) PRINTF(1, 2);
 /*
