@@ -1,4 +1,4 @@
-/* Soft-off and reset. ACPI 6.4: 4.8.3.2 (PM1 control), 4.8.3.7 (sleep control), 4.8.3.6 (reset). */
+/* Soft-off. ACPI 6.4: 4.8.3.2 (PM1 control), 4.8.3.7 (sleep control). */
 #include "drivers/acpi_power.h"
 #include "drivers/acpi.h"
 #include "drivers/uart.h"

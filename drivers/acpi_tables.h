@@ -58,7 +58,6 @@ struct acpi_fadt { /* 5.2.9 */
 	struct acpi_address sleep_control, sleep_status;
 } PACKED;
 
-#define FADT_RESET_SUPPORTED BIT(10)
 #define FADT_HARDWARE_REDUCED BIT(20)
 
 struct acpi_madt { /* 5.2.12 */

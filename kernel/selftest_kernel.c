@@ -13,8 +13,8 @@
 
 #define TIMERS 4
 #define CREATE_ROUNDS 100
-#define LONG \
-	(5 * NS_PER_SEC) /* the host of an emulator may stop us for a while: this is too much */
+/* The host of an emulator may stop us for a while: this is too much. */
+#define LONG (5 * NS_PER_SEC)
 
 /*
  * A WRMSR that must raise #GP. Emulators ignore MSRs that they do not know, and each forgets

@@ -14,7 +14,7 @@ struct timer {
 	u64 deadline_ns;
 	bool armed;
 	struct cpu *cpu;
-	void (*fn)(struct timer *t); /* interrupt context, interrupts off; may arm it again */
+	void (*fn)(struct timer *t); /* interrupt context, interrupts off; may not arm it again */
 	void *ctx;
 };
 
@@ -32,7 +32,10 @@ u32 clock_ns_to_lapic(u64 ns);
 void timer_init(struct timer *t, void (*fn)(struct timer *t), void *ctx);
 /* Arms (again) on this CPU. A deadline in the past fires at once, by interrupt. Any context. */
 void timer_arm(struct timer *t, u64 deadline_ns);
-/* After it returns the function does not run any more (on one CPU; cross-CPU waits for it). */
+/*
+ * After it returns the function does not run any more, and will not: if it just does on another
+ * CPU this waits. Any context, but no lock held that the function takes.
+ */
 void timer_cancel(struct timer *t);
 /* Lists and vector of the boot CPU; after clock_init(). */
 void timer_setup(void);

@@ -7,63 +7,27 @@
 #include "compiler.h"
 #include "types.h"
 
-// clang-format off: one line for each group, as in the manual
+/* One line for each group, as in the manual. */
+// clang-format off
 enum {
-	REG_RAX,
-	REG_RCX,
-	REG_RDX,
-	REG_RBX,
-	REG_RSP,
-	REG_RBP,
-	REG_RSI,
-	REG_RDI,
-	REG_R8,
-	REG_R9,
-	REG_R10,
-	REG_R11,
-	REG_R12,
-	REG_R13,
-	REG_R14,
-	REG_R15,
+	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 	REG_GPRS, /* how many general registers there are */
 	REG_RIP = REG_GPRS,
 	REG_RFLAGS,
-	REG_CR0,
-	REG_CR2,
-	REG_CR3,
-	REG_CR4,
-	REG_DR0,
-	REG_DR1,
-	REG_DR2,
-	REG_DR3,
-	REG_DR6,
-	REG_DR7,
-	REG_EFER,
-	REG_PAT,
-	REG_STAR,
-	REG_LSTAR,
-	REG_CSTAR,
-	REG_SFMASK,
-	REG_KERNEL_GS_BASE,
-	REG_SYSENTER_CS,
-	REG_SYSENTER_ESP,
-	REG_SYSENTER_EIP,
+	REG_CR0, REG_CR2, REG_CR3, REG_CR4,
+	REG_DR0, REG_DR1, REG_DR2, REG_DR3, REG_DR6, REG_DR7,
+	REG_EFER, REG_PAT,
+	REG_STAR, REG_LSTAR, REG_CSTAR, REG_SFMASK, REG_KERNEL_GS_BASE,
+	REG_SYSENTER_CS, REG_SYSENTER_ESP, REG_SYSENTER_EIP,
 	REG_DEBUGCTL,
 	REG_INTR_SHADOW, /* 1 while STI or MOV SS holds interrupts off for one instruction */
 	REG_COUNT,
 };
 
 enum segment_name {
-	SEG_ES,
-	SEG_CS,
-	SEG_SS,
-	SEG_DS,
-	SEG_FS,
-	SEG_GS, /* the order of sreg encodings */
-	SEG_LDTR,
-	SEG_TR,
-	SEG_GDTR,
-	SEG_IDTR,
+	SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, /* the order of sreg encodings */
+	SEG_LDTR, SEG_TR, SEG_GDTR, SEG_IDTR,
 	SEG_COUNT,
 };
 // clang-format on
