@@ -20,13 +20,6 @@ void prioq_init(struct prioq *q)
 	q->count = 0;
 }
 
-void prioq_node_init(struct prioq_node *n)
-{
-	n->parent = n->left = n->right = NULL;
-	n->key = n->turn = 0;
-	n->rank = 0;
-}
-
 static bool before(const struct prioq_node *a, const struct prioq_node *b)
 {
 	return a->key != b->key ? a->key < b->key : a->turn < b->turn;
@@ -105,5 +98,4 @@ void prioq_remove(struct prioq *q, struct prioq_node *n)
 	while (parent && repair(parent))
 		parent = parent->parent;
 	q->count--;
-	prioq_node_init(n);
 }

@@ -11,7 +11,7 @@ struct prioq_node {
 	struct prioq_node *parent, *left, *right;
 	u64 key;
 	u64 turn;      /* the order of insertion decides between equal keys */
-	unsigned rank; /* length of the path to the right; 0: in no queue */
+	unsigned rank; /* length of the path to the right */
 };
 
 struct prioq {
@@ -21,7 +21,6 @@ struct prioq {
 };
 
 void prioq_init(struct prioq *q);
-void prioq_node_init(struct prioq_node *n);
 /* The node is in no queue. */
 void prioq_insert(struct prioq *q, struct prioq_node *n, u64 key);
 /* The node is in this queue. */
@@ -36,8 +35,3 @@ static inline struct prioq_node *prioq_first(const struct prioq *q)
 #if __STDC_HOSTED__
 extern u64 prioq_steps; /* nodes touched so far, for the unit tests */
 #endif
-
-static inline bool prioq_queued(const struct prioq_node *n)
-{
-	return n->rank != 0;
-}

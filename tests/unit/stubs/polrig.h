@@ -153,7 +153,6 @@ static inline void sim_add(struct sim *s, struct task *k, const struct sched_par
 	k->t.sched.params = *params;
 	list_init(&k->t.sched.node);
 	list_init(&k->t.guest_node);
-	prioq_node_init(&k->t.sched.tree);
 	assert_true(s->count < ARRAY_SIZE(s->task));
 	s->task[s->count++] = k;
 	sim_wake(s, k, SCHED_NEW);
