@@ -38,15 +38,12 @@ static void command_help(int argc, char **argv)
 	terminal_printf("Ctrl-] goes to the attached partition and back. Tab completes.\n");
 }
 
-/* Up to now, also of a thread that has had its CPU for long. */
 static u64 run_ms(const struct thread *t)
 {
 	u64 flags = x86_irq_save(), ns;
 	struct run_queue *rq = sched_lock(t);
 
-	ns = t->run_ns;
-	if (t->state == THREAD_RUNNING)
-		ns += clock_now_ns() - t->last_in_ns;
+	ns = sched_run_ns(t);
 	spin_unlock_raw(&rq->lock);
 	x86_irq_restore(flags);
 	return ns / NS_PER_MS;

@@ -4,7 +4,6 @@
 #include "kernel/policy.h"
 #include "kernel/terminal.h"
 #include "kernel/thread.h"
-#include "kernel/timer.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 
@@ -44,9 +43,7 @@ static void copy_line(const struct thread *t, void *ctx)
 	str_copy(l->name, t->name, sizeof(l->name));
 	l->state = t->state;
 	l->cpu = t->home->id;
-	l->run_ns = t->run_ns;
-	if (t->state == THREAD_RUNNING)
-		l->run_ns += clock_now_ns() - t->last_in_ns;
+	l->run_ns = sched_run_ns(t);
 	l->switches = t->switches;
 	l->wakeups = t->wakeups;
 	l->migrations = t->migrations;

@@ -117,6 +117,14 @@ void sched_account(struct cpu *cpu, u64 now)
 		sched_policy->charge(&cpu->run_queue, t, ran);
 }
 
+u64 sched_run_ns(const struct thread *t)
+{
+	u64 now = clock_now_ns();
+	bool running = t->state == THREAD_RUNNING && now > t->last_in_ns;
+
+	return t->run_ns + (running ? now - t->last_in_ns : 0);
+}
+
 /* Lock held. */
 static void make_current(struct cpu *cpu, struct thread *t, u64 now)
 {

@@ -121,3 +121,5 @@ bool sched_yield_to(struct thread *t);
  * neither starts nor stops running, and does not move.
  */
 MUST_CHECK struct run_queue *sched_lock(const struct thread *t);
+/* How long it has had a CPU, up to now. With that lock. */
+u64 sched_run_ns(const struct thread *t);

@@ -52,8 +52,7 @@ static void call_often(void *arg)
 /* Everybody calls everybody, also on the same CPU. */
 static int test_concurrent_calls(struct selftest *t)
 {
-	struct sched_params params = { .priority = GUEST_PRIORITY_DEFAULT,
-				       .weight = SCHED_WEIGHT_DEFAULT };
+	struct sched_params params = SCHED_PARAMS_DEFAULT;
 	struct thread *caller[2 * CPUS_MAX];
 	unsigned n = 2 * cpu_count;
 	u64 calls = 0;
@@ -164,8 +163,7 @@ static void note_where(void *arg)
 /* A thread that may run there alone gets an idle CPU out of its HLT. */
 static int test_wake_idle(struct selftest *t)
 {
-	struct sched_params params = { .priority = GUEST_PRIORITY_DEFAULT,
-				       .weight = SCHED_WEIGHT_DEFAULT };
+	struct sched_params params = SCHED_PARAMS_DEFAULT;
 
 	if (cpu_count == 1)
 		SELFTEST_SKIP(t, "there is but one");
