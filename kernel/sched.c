@@ -219,14 +219,14 @@ void sched_finish_switch(void)
 	struct cpu *cpu = this_cpu();
 	struct run_queue *rq = &cpu->run_queue;
 	struct thread *t = cpu->current, *left = rq->left;
+	bool exiting = left->exiting;
 
 	t->switches++;
 	rq->switches++;
-	if (left->exiting)
+	/* From here on it may run, and end, on another CPU; and only then we look for idle ones. */
+	__atomic_store_n(&left->on_cpu, false, __ATOMIC_SEQ_CST);
+	if (exiting) /* this one cannot: it is freed when it has been buried */
 		thread_buried(left);
-	/* from here on it may run, and end, on another CPU; and only then we look for idle ones */
-	else
-		__atomic_store_n(&left->on_cpu, false, __ATOMIC_SEQ_CST);
 	if (t->switch_in)
 		t->switch_in(t);
 	/* Who waits here could not be taken by a CPU that is idle while its stack was in use. */

@@ -2,8 +2,8 @@
  * Looking at a vCPU without a part in its work. Its state is in one of three places, and a look at
  * its thread, held in its place by the lock of its run queue, tells which:
  *
- * - The thread uses no CPU: all is in memory. It is loaded on this CPU for a moment; nobody else
- *   can load it, since the thread cannot begin to run.
+ * - The thread uses no CPU, or has ended: all is in memory. It is loaded on this CPU for a moment;
+ *   nobody else can load it, since the thread cannot begin to run.
  * - It uses one, where the guest runs or has just been left, or where it has blocked and the CPU is
  *   idle on its stack: the state is still in that processor. It is copied there, in an interrupt.
  * - By the time of the interrupt it has gone on: then we look again.

@@ -222,12 +222,39 @@ static int test_pictures(struct selftest *t)
 	return r;
 }
 
+/* It has left its loop while its siblings run on, so that nobody takes the partition apart. */
+static int check_picture_of_ended(struct selftest *t, struct partition *p, struct vcpu *v)
+{
+	struct vcpu_picture pic;
+
+	vcpu_request(v, VCPU_REQ_STOP);
+	for (unsigned ms = 0; ms < LONG_MS && READ_ONCE(v->thread->state) != THREAD_DEAD; ms++)
+		thread_sleep_ns(NS_PER_MS);
+	SELFTEST_EXPECT(t, v->thread->state == THREAD_DEAD && v->state == VCPU_DONE);
+	vcpu_take_picture(v, &pic);
+	SELFTEST_EXPECT(t, is_where_expected(&pic));
+	SELFTEST_EXPECT(t, p->state == PARTITION_RUNNING && counts_on(p));
+	return SELFTEST_OK;
+}
+
+static int test_picture_of_ended(struct selftest *t)
+{
+	struct partition *p = GUEST("smp", code_count);
+	int r;
+
+	SELFTEST_EXPECT(t, backend && p && partition_start(p) == 0 && all_run(p));
+	r = check_picture_of_ended(t, p, p->vcpu[1]);
+	partition_stop(p, STOP_KILLED);
+	return r;
+}
+
 static const struct selftest_case cases[] = {
 	{ "vcpus: a partition starts all of its four", test_start },
 	{ "vcpus: 100 rounds of start and stop give every frame back", test_rounds },
 	{ "vcpus: a triple fault of one ends its partition alone", test_triple_fault },
 	{ "vcpus: INIT and SIPI in every state", test_init_sipi },
 	{ "vcpus: they can be looked at while they run", test_pictures },
+	{ "vcpus: one that has ended can be looked at, too", test_picture_of_ended },
 };
 
 void vcpu_selftest_register(void)
