@@ -45,11 +45,12 @@ void pause_decide(struct vcpu *v)
 
 /*
  * The thread may have been interrupted in the middle of the back end's work: it decides itself,
- * before it enters the guest.
+ * before it enters the guest. When it has left its loop it enters none, and its siblings may be
+ * freed while we look.
  */
 void pause_look(struct vcpu *v)
 {
-	if (v->pause.on != (find_sibling(v) != NULL))
+	if (v->state != VCPU_DONE && v->pause.on != (find_sibling(v) != NULL))
 		__atomic_or_fetch(&v->requests, VCPU_REQ_PAUSE, __ATOMIC_SEQ_CST);
 }
 
