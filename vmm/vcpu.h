@@ -95,8 +95,8 @@ void vcpu_give_thread(struct vcpu *v, struct thread *t);
 /* The thread must have been started, and ends by itself; waits for it. */
 void vcpu_destroy(struct vcpu *v);
 /*
- * Between these the state is loaded on this CPU, to be read and written from another thread than
- * its own, which is off every CPU; interrupts are off.
+ * Between these the state is loaded on this CPU, one of cpus_for_guests, to be read and written
+ * from another thread than its own, which is off every CPU; interrupts are off.
  */
 MUST_CHECK u64 vcpu_inspect_begin(struct vcpu *v);
 void vcpu_inspect_end(struct vcpu *v, u64 flags);

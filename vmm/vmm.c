@@ -141,11 +141,14 @@ void vmm_init(void)
 	       strcmp(poweroff, "idle") == 0 && !machine_option(&machine, "selftest", NULL, 0);
 	vmm_selftest_register();
 	vmm_bench_register();
+	/* This thread loads vCPUs, and so do those that it makes: the reaper and the monitor. */
+	if (backend_init(backend_name) == 0)
+		thread_set_cpus(cpus_for_guests);
+	else
+		autostart_failed = true;
 	if (partition_reaper_start(idle) != 0)
 		log_error("no memory for the reaper");
-	if (backend_init(backend_name) != 0) {
-		autostart_failed = true;
-	} else {
+	if (backend) {
 		watchdog_init();
 		manifest_read();
 		attach_terminal();
