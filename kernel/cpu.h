@@ -28,7 +28,6 @@ struct cpu {
 	struct call *call;	  /* atomic: what VECTOR_CALL has to run (kernel/smp_call.c) */
 
 	/* The VMM's: */
-	hpa_t vmx_region;    /* VMXON region, or the SVM host save area */
 	hpa_t svm_host_vmcb; /* where VMSAVE keeps the host's FS, GS, TR, LDTR and syscall MSRs */
 	struct vcpu *loaded_vcpu; /* the vCPU whose VMCS/VMCB, FPU and MSRs are in this processor */
 	u32 svm_next_asid;

@@ -24,7 +24,7 @@ struct guest_context {
 	u8 bits; /* 16, 32 or 64: the default size of code at CS:RIP */
 };
 
-/* Which accesses exit. Ports: all of them always; these refine MSRs and exceptions. */
+/* Which accesses to an MSR exit. */
 enum msr_trap { MSR_TRAP_NONE = 0, MSR_TRAP_READ = 1, MSR_TRAP_WRITE = 2, MSR_TRAP_BOTH = 3 };
 
 /*
@@ -38,14 +38,13 @@ struct vcpu_backend {
 	struct pt_format *format;
 
 	/*
-	 * These three run in interrupt context. probe: on the boot CPU, once; 0, or -ENODEV with
+	 * These two run in interrupt context. probe: on the boot CPU, once; 0, or -ENODEV with
 	 * one line in the log that says what is missing. cpu_enable: on each, CR4.VMXE and VMXON,
 	 * or EFER.SVME and the host save area; -ENODEV with such a line when this CPU offers
 	 * something else than the boot CPU.
 	 */
 	int (*probe)(void);
 	int (*cpu_enable)(void);
-	void (*cpu_disable)(void);
 
 	int (*partition_init)(struct partition *p);
 	void (*partition_free)(struct partition *p);
@@ -72,8 +71,8 @@ struct vcpu_backend {
 	/* GPRs but RSP are in v->gpr itself, but accepted */
 	void (*set_reg)(struct vcpu *v, unsigned reg, u64 value);
 	/*
-	 * Goes on at the next instruction: RIP, and the end of an interrupt shadow. True when
-	 * RFLAGS.TF is set, so that the guest must get its single-step trap.
+	 * Goes on at the next instruction: RIP, the end of an interrupt shadow and of RFLAGS.RF.
+	 * True when RFLAGS.TF is set, so that the guest must get its single-step trap.
 	 */
 	bool (*skip)(struct vcpu *v, u64 next_rip);
 	void (*get_context)(struct vcpu *v, struct guest_context *c);
@@ -91,7 +90,6 @@ struct vcpu_backend {
 	/* Nothing is to be delivered, no window is wanted, nothing is blocked: for INIT. */
 	void (*discard_events)(struct vcpu *v);
 
-	void (*trap_msr)(struct vcpu *v, u32 msr, enum msr_trap trap);
 	void (*trap_exception)(struct vcpu *v, u32 mask); /* bit n: vector n exits */
 	void (*single_step)(struct vcpu *v, bool on);
 	/* None to begin with. -ENOTSUP: it cannot tell loops; nothing has changed. */

@@ -26,6 +26,7 @@ struct svm_features {
 extern struct svm_features svm_features;
 
 #define SVM_IOPM_ORDER 2  /* 12 KiB and 3 bits, APM 2 15.10.1; frames come in powers of two */
+#define SVM_HOST_ORDER 1  /* a VMCB for the host's VMLOAD, and the host save area */
 #define SVM_MSRPM_ORDER 1 /* 8 KiB, APM 2 15.11 */
 #define SVM_MSRPM_SIZE (FRAME_SIZE << SVM_MSRPM_ORDER)
 
@@ -160,7 +161,6 @@ int svm_partition_init(struct partition *p);
 void svm_partition_free(struct partition *p);
 int svm_vcpu_init(struct vcpu *v);
 void svm_vcpu_free(struct vcpu *v);
-void svm_trap_msr(struct vcpu *v, u32 msr, enum msr_trap trap);
 void svm_trap_exception(struct vcpu *v, u32 mask);
 int svm_pause_exits(struct vcpu *v, enum pause_exits which);
 void svm_set_tsc_offset(struct vcpu *v, u64 offset);

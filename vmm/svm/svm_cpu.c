@@ -97,18 +97,6 @@ static int svm_probe(void)
 	return 0;
 }
 
-static void svm_cpu_disable(void)
-{
-	struct cpu *cpu = this_cpu();
-
-	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) & ~EFER_SVME);
-	if (cpu->vmx_region)
-		frame_free(cpu->vmx_region, FRAME_ORDER_4K);
-	if (cpu->svm_host_vmcb)
-		frame_free(cpu->svm_host_vmcb, FRAME_ORDER_4K);
-	cpu->vmx_region = cpu->svm_host_vmcb = 0;
-}
-
 /* This processor, compared with what svm_probe() found on the boot CPU. */
 static int svm_check_cpu(const struct cpu *cpu)
 {
@@ -128,25 +116,19 @@ static int svm_check_cpu(const struct cpu *cpu)
 static int svm_cpu_enable(void)
 {
 	struct cpu *cpu = this_cpu();
-	hpa_t save, host;
+	hpa_t host;
 
 	if (svm_check_cpu(cpu) != 0)
 		return -ENODEV;
-	save = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
-	host = frame_alloc(FRAME_ORDER_4K, OWNER_KERNEL);
-	if (save != HPA_NONE)
-		cpu->vmx_region = save;
-	if (host != HPA_NONE)
-		cpu->svm_host_vmcb = host;
-	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME);
-	if (save == HPA_NONE || host == HPA_NONE) {
-		svm_cpu_disable();
+	host = frame_alloc(SVM_HOST_ORDER, OWNER_KERNEL);
+	if (host == HPA_NONE) {
 		log_error("svm: CPU %u: no memory for the host save area", cpu->id);
 		return -ENOMEM;
 	}
-	memset(phys_to_virt(save), 0, FRAME_SIZE);
-	memset(phys_to_virt(host), 0, FRAME_SIZE);
-	x86_wrmsr(MSR_AMD_VM_HSAVE_PA, save);
+	memset(phys_to_virt(host), 0, FRAME_SIZE << SVM_HOST_ORDER);
+	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME);
+	x86_wrmsr(MSR_AMD_VM_HSAVE_PA, host + FRAME_SIZE);
+	cpu->svm_host_vmcb = host;
 	/* Our FS, GS, TR, LDTR and syscall MSRs never change again: one VMSAVE will do. */
 	__svm_vmsave(host);
 	/* The first vCPU finds no ASID left, so it begins generation 1 with a flush of all. */
@@ -160,7 +142,6 @@ const struct vcpu_backend svm_backend = {
 	.format = &pt_format_npt,
 	.probe = svm_probe,
 	.cpu_enable = svm_cpu_enable,
-	.cpu_disable = svm_cpu_disable,
 	.partition_init = svm_partition_init,
 	.partition_free = svm_partition_free,
 	.vcpu_init = svm_vcpu_init,
@@ -178,7 +159,6 @@ const struct vcpu_backend svm_backend = {
 	.inject = svm_inject,
 	.want_window = svm_want_window,
 	.discard_events = svm_discard_events,
-	.trap_msr = svm_trap_msr,
 	.trap_exception = svm_trap_exception,
 	.single_step = svm_single_step,
 	.pause_exits = svm_pause_exits,

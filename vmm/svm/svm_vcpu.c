@@ -38,10 +38,7 @@
 	 VMCB_INTERCEPT_SKINIT | VMCB_INTERCEPT_WBINVD | VMCB_INTERCEPT_MONITOR | \
 	 VMCB_INTERCEPT_MWAIT | VMCB_INTERCEPT_XSETBV | VMCB_INTERCEPT_RDPRU)
 
-/*
- * MSRs that VMLOAD and VMSAVE move, so that the guest may have the real ones; and TSC_AUX
- * (svm_load).
- */
+/* MSRs that VMLOAD and VMSAVE move, so that the guest may have the real ones. */
 static const u32 guest_owned_msrs[] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR,		MSR_LSTAR,
 	MSR_CSTAR,   MSR_SFMASK,  MSR_SYSENTER_CS,    MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
@@ -78,6 +75,8 @@ int svm_partition_init(struct partition *p)
 	memset(sp->msrpm, 0xff, SVM_MSRPM_SIZE);
 	for (unsigned i = 0; i < ARRAY_SIZE(guest_owned_msrs); i++)
 		msrpm_set(sp, guest_owned_msrs[i], MSR_TRAP_NONE);
+	if (svm_features.rdtscp) /* svm_load() and svm_put() move it */
+		msrpm_set(sp, MSR_TSC_AUX, MSR_TRAP_NONE);
 	p->vendor = sp;
 	return 0;
 }
@@ -129,8 +128,6 @@ int svm_vcpu_init(struct vcpu *v)
 	s->entry_work = SVM_ENTRY_ASID | SVM_ENTRY_CHECK;
 	s->trap_follows = svm_quirks.trap_follows_exit;
 	v->vendor = s;
-	if (svm_features.rdtscp)
-		svm_trap_msr(v, MSR_TSC_AUX, MSR_TRAP_NONE);
 	return 0;
 }
 
@@ -141,11 +138,6 @@ void svm_vcpu_free(struct vcpu *v)
 	frame_free(s->vmcb_pa, FRAME_ORDER_4K);
 	heap_free(s);
 	v->vendor = NULL;
-}
-
-void svm_trap_msr(struct vcpu *v, u32 msr, enum msr_trap trap)
-{
-	msrpm_set(v->partition->vendor, msr, trap);
 }
 
 void svm_trap_exception(struct vcpu *v, u32 mask)

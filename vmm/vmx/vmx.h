@@ -26,7 +26,7 @@ struct vmx_vcpu {
 	u16 vpid;
 	u64 eptp;
 	u64 ept_generation; /* of the nested tables at the last INVEPT */
-	struct cpu *host;   /* whose host state the VMCS holds */
+	struct cpu *host;   /* whose host state the VMCS holds; NULL: it is new */
 	u32 cpu_controls;   /* VMCS_PROCESSOR_BASED_CONTROLS as written */
 	u64 star, lstar, cstar, sfmask, kernel_gs_base; /* while not loaded */
 	u64 cr2;					/* while not loaded */
@@ -78,7 +78,6 @@ static inline void vmcs_write(size_t field, u64 value)
 /* vmx_cpu.c */
 int vmx_probe(void);
 int vmx_cpu_enable(void);
-void vmx_cpu_disable(void);
 /* vmx_vcpu.c */
 int vmx_partition_init(struct partition *p);
 void vmx_partition_free(struct partition *p);
@@ -86,7 +85,6 @@ int vmx_vcpu_init(struct vcpu *v);
 void vmx_vcpu_free(struct vcpu *v);
 void vmx_load(struct vcpu *v);
 void vmx_put(struct vcpu *v);
-void vmx_trap_msr(struct vcpu *v, u32 msr, enum msr_trap trap);
 void vmx_trap_exception(struct vcpu *v, u32 mask);
 void vmx_set_tsc_offset(struct vcpu *v, u64 offset);
 int vmx_pause_exits(struct vcpu *v, enum pause_exits which);

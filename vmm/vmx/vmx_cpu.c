@@ -178,14 +178,5 @@ int vmx_cpu_enable(void)
 	r = enter_vmx_operation(region);
 	if (r)
 		frame_free(region, FRAME_ORDER_4K);
-	else
-		this_cpu()->vmx_region = region;
 	return r;
-}
-
-void vmx_cpu_disable(void)
-{
-	__vmx_off();
-	x86_write_cr4(x86_read_cr4() & ~CR4_VMXE);
-	frame_free(this_cpu()->vmx_region, FRAME_ORDER_4K);
 }

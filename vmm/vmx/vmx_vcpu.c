@@ -255,13 +255,6 @@ void vmx_put(struct vcpu *v)
 	x->launched = false;
 }
 
-void vmx_trap_msr(struct vcpu *v, u32 msr, enum msr_trap trap)
-{
-	const struct vmx_partition *p = v->partition->vendor;
-
-	bitmap_trap(phys_to_virt(p->msr_bitmap), msr, trap);
-}
-
 void vmx_trap_exception(struct vcpu *v, u32 mask)
 {
 	(void)v;
