@@ -13,7 +13,9 @@
 #include "x86/msr.h"
 
 #define CPUID_1_ECX_VMX BIT(5)
-#define CPU2_NEEDED (CPU2_ENABLE_EPT | CPU2_ENABLE_VPID | CPU2_UNRESTRICTED_GUEST)
+#define CPUID_7_EBX_INVPCID BIT(10)
+#define CPUID_EXTENDED_FEATURES 0x80000001u
+#define CPUID_EXT_EDX_RDTSCP BIT(27)
 #define EPT_NEEDED                                                                 \
 	(EPT_CAP_WALK_4 | EPT_CAP_WRITE_BACK | EPT_CAP_PAGES_2M | EPT_CAP_INVEPT | \
 	 EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVVPID | EPT_CAP_INVVPID_SINGLE)
@@ -38,6 +40,18 @@ static int control_choose(u32 msr, u32 needed, u32 wanted, u32 *value, const cha
 	return 0;
 }
 
+/* INVPCID and RDTSCP are undefined without their controls, and guests see them in CPUID. */
+static u32 cpu2_needed(void)
+{
+	u32 needed = CPU2_ENABLE_EPT | CPU2_ENABLE_VPID | CPU2_UNRESTRICTED_GUEST;
+
+	if (x86_cpuid(7, 0).ebx & CPUID_7_EBX_INVPCID)
+		needed |= CPU2_ENABLE_INVPCID;
+	if (x86_cpuid(CPUID_EXTENDED_FEATURES, 0).edx & CPUID_EXT_EDX_RDTSCP)
+		needed |= CPU2_ENABLE_RDTSCP;
+	return needed;
+}
+
 static int read_controls(struct vmx_caps *c, bool true_controls)
 {
 	u32 cpu = CPU_USE_TSC_OFFSETTING | CPU_HLT_EXITING | CPU_MWAIT_EXITING | CPU_RDPMC_EXITING |
@@ -56,9 +70,8 @@ static int read_controls(struct vmx_caps *c, bool true_controls)
 						 : MSR_VMX_PROCBASED_CTLS,
 				   cpu, 0, &c->cpu, "processor-based");
 	if (r == 0)
-		r = control_choose(MSR_VMX_PROCBASED_CTLS2, CPU2_NEEDED,
-				   CPU2_ENABLE_RDTSCP | CPU2_ENABLE_INVPCID | CPU2_WBINVD_EXITING,
-				   &c->cpu2, "EPT, VPID or unrestricted guest: secondary");
+		r = control_choose(MSR_VMX_PROCBASED_CTLS2, cpu2_needed(), CPU2_WBINVD_EXITING,
+				   &c->cpu2, "secondary processor-based");
 	if (r == 0)
 		r = control_choose(true_controls ? MSR_VMX_TRUE_EXIT_CTLS : MSR_VMX_EXIT_CTLS, exit,
 				   0, &c->exit, "exit");
