@@ -138,7 +138,8 @@ static const char *difference(const struct vmx_caps *c)
 
 	if (c->revision != boot->revision)
 		return "the VMCS revision";
-	if (c->pin != boot->pin || c->cpu != boot->cpu || c->cpu2 != boot->cpu2)
+	if (c->pin != boot->pin || c->cpu != boot->cpu || c->cpu2 != boot->cpu2 ||
+	    c->pause_loops != boot->pause_loops)
 		return "the execution controls";
 	if (c->exit != boot->exit || c->entry != boot->entry)
 		return "the exit or entry controls";

@@ -154,15 +154,12 @@ int vmx_vcpu_init(struct vcpu *v)
 		return -ENOMEM;
 	x->vpid = (u16)(1 + v->partition->id * VCPUS_MAX + v->id);
 	x->eptp = v->partition->space.pt.root | EPTP_WRITE_BACK | EPTP_WALK_4;
-	x->flush = true; /* an earlier partition may have had this VPID or this root frame */
 	flags = x86_irq_save();
 	if (__vmx_vmclear(&x->vmcs) != 0 || __vmx_vmptrld(&x->vmcs) != 0)
 		panic("vmx: a new VMCS cannot be made current");
 	write_controls(v);
 	write_masks(v);
 	vmx_discard_events(v);
-	vmx_write_host_state(this_cpu());
-	x->host = this_cpu();
 	if (__vmx_vmclear(&x->vmcs) != 0)
 		panic("vmx: vmclear failed");
 	x86_irq_restore(flags);
@@ -217,7 +214,7 @@ void vmx_load(struct vcpu *v)
 	if (x->host != cpu) {
 		vmx_write_host_state(cpu);
 		x->host = cpu;
-		x->flush = true;
+		x->flush = true; /* another vCPU may have had this VPID or this root frame here */
 	}
 	x86_wrmsr(MSR_STAR, x->star);
 	x86_wrmsr(MSR_LSTAR, x->lstar);
