@@ -29,16 +29,6 @@ struct vacpi {
 	int error; /* the first one */
 };
 
-static u8 checksum(const void *data, size_t size)
-{
-	const u8 *p = data;
-	u8 sum = 0;
-
-	while (size--)
-		sum += *p++;
-	return (u8)-sum;
-}
-
 static gpa_t vacpi_put(struct vacpi *v, const void *data, u64 size, u64 align)
 {
 	gpa_t at = ROUND_UP(v->next, align);
@@ -71,7 +61,7 @@ static gpa_t vacpi_put_table(struct vacpi *v, void *table, u32 size)
 
 	h->length = size;
 	h->checksum = 0;
-	h->checksum = checksum(table, size);
+	h->checksum = acpi_checksum(table, size);
 	return vacpi_put(v, table, size, ACPI_ALIGN);
 }
 
@@ -230,8 +220,8 @@ static void rsdp_init(struct acpi_rsdp *r, gpa_t rsdt, gpa_t xsdt)
 	r->rsdt = (u32)rsdt;
 	r->length = sizeof(*r);
 	r->xsdt = xsdt;
-	r->checksum = checksum(r, ACPI_RSDP_V1_SIZE);
-	r->extended_checksum = checksum(r, sizeof(*r));
+	r->checksum = acpi_checksum(r, ACPI_RSDP_V1_SIZE);
+	r->extended_checksum = acpi_checksum(r, sizeof(*r));
 }
 
 int vacpi_build(struct gpspace *space, unsigned vcpus, gpa_t *rsdp)

@@ -7,6 +7,17 @@
 #define ACPI_ALIGN 16ull
 #define ACPI_FACS_ALIGN 64ull
 
+/* What makes the sum of all bytes 0, if it is 0 itself: also in the MP table. */
+static inline u8 acpi_checksum(const void *data, size_t size)
+{
+	const u8 *p = data;
+	u8 sum = 0;
+
+	while (size--)
+		sum += *p++;
+	return (u8)-sum;
+}
+
 /* 5.2.6 */
 struct acpi_header {
 	u8 signature[4];

@@ -107,16 +107,6 @@ static void add_local_interrupts(struct vmptable *t)
 	vmptable_add(t, &in, sizeof(in));
 }
 
-static u8 checksum(const void *data, size_t size)
-{
-	const u8 *p = data;
-	u8 sum = 0;
-
-	while (size--)
-		sum += *p++;
-	return (u8)-sum;
-}
-
 static void vmptable_finish(struct vmptable *t)
 {
 	struct mp_header h = {
@@ -130,7 +120,7 @@ static void vmptable_finish(struct vmptable *t)
 	};
 
 	memcpy(t->bytes, &h, sizeof(h));
-	h.checksum = checksum(t->bytes, t->size);
+	h.checksum = acpi_checksum(t->bytes, t->size);
 	memcpy(t->bytes, &h, sizeof(h));
 }
 
@@ -152,7 +142,7 @@ int vmptable_build(struct gpspace *space, const struct vmptable_config *config)
 	add_interrupts(&t);
 	add_local_interrupts(&t);
 	vmptable_finish(&t);
-	p.checksum = checksum(&p, sizeof(p));
+	p.checksum = acpi_checksum(&p, sizeof(p));
 	r = gmem_write(space, LAYOUT_MP_BASE, &p, sizeof(p));
 	return r ? r : gmem_write(space, p.table, t.bytes, t.size);
 }
