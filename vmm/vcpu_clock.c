@@ -13,7 +13,8 @@ static void rearm(void *ctx, u64 deadline_ns)
 {
 	struct vcpu *v = ctx;
 
-	if (deadline_ns == VCLOCK_NEVER) {
+	/* Never, or when the host's clock will have ended: a guest may ask for any TSC. */
+	if (deadline_ns >= VCLOCK_NEVER - v->clock.start_ns) {
 		if (READ_ONCE(v->clock_timer.armed)) /* mostly it is not: it has just fired */
 			timer_cancel(&v->clock_timer);
 	} else if (deadline_ns <= vclock_now(&v->clock)) {
