@@ -183,8 +183,7 @@ static bool vcpu_enter(struct vcpu *v)
 	if (unlikely(READ_ONCE(v->requests) || this_cpu()->need_resched)) {
 		WRITE_ONCE(v->in_guest, NULL);
 		x86_sti();
-		if (this_cpu()->need_resched)
-			sched_preempt();
+		sched_preempt();
 		v->exit.reason = VM_EXIT_HOST_INTERRUPT;
 		v->exit.in_flight.kind = EVENT_NONE;
 		return true;
