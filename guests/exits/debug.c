@@ -8,6 +8,7 @@
 #define DR6_BS 0x4000
 #define DR7_FIXED 0x400
 #define DR7_L0 1
+#define DR7_L1 4
 #define DR7_WRITE_4_BYTES 0xd0000 /* condition of breakpoint 0: writes; length: 4 bytes */
 
 static volatile u32 steps;
@@ -100,9 +101,40 @@ static void check_watchpoint(void)
 	trap_set_handler(VEC_DB, NULL);
 }
 
+static void on_breakpoint(struct trap_frame *frame)
+{
+	on_debug(frame);
+	frame->rflags |= RFLAGS_RF; /* or it would hit again */
+}
+
+/* RF holds breakpoints off for one instruction, also when the monitor carries that one out. */
+static void check_breakpoints(void)
+{
+	u64 first, second, a = 0, c = 0;
+
+	steps = 0;
+	trap_set_handler(VEC_DB, on_breakpoint);
+	asm volatile("leaq 1f(%%rip), %0\n\t"
+		     "leaq 2f(%%rip), %1\n\t"
+		     "movq %0, %%dr0\n\t"
+		     "movq %1, %%dr1\n\t"
+		     "movq %4, %%dr7\n"
+		     "1:\tcpuid\n"
+		     "2:\tnop"
+		     : "=&D"(first), "=&S"(second), "+a"(a), "+c"(c)
+		     : "r"((u64)(DR7_FIXED | DR7_L0 | DR7_L1))
+		     : "rbx", "rdx", "memory");
+	asm volatile("movq %0, %%dr7" : : "r"((u64)DR7_FIXED) : "memory");
+	check(steps == 2 && step_rip[0] == first && step_rip[1] == second,
+	      "#DB: breakpoints at CPUID and behind it hit once each");
+	asm volatile("movq %0, %%dr0\n\tmovq %0, %%dr1" : : "r"(0ull));
+	trap_set_handler(VEC_DB, NULL);
+}
+
 void exits_debug(void)
 {
 	check_single_step();
 	check_registers();
 	check_watchpoint();
+	check_breakpoints();
 }

@@ -15,6 +15,7 @@
 #define RFLAGS_IF (1u << 9)
 #define RFLAGS_DF (1u << 10)
 #define RFLAGS_OF (1u << 11)
+#define RFLAGS_RF (1u << 16)
 #define RFLAGS_VM (1u << 17)
 
 #define CR0_PE (1ul << 0)

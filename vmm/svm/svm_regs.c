@@ -214,6 +214,7 @@ bool svm_skip(struct vcpu *v, u64 next_rip)
 	struct vmcb *vmcb = ((struct svm_vcpu *)v->vendor)->vmcb;
 
 	vmcb->save.rip = next_rip;
+	vmcb->save.rflags &= ~RFLAGS_RF;
 	vmcb->control.int_state &= ~VMCB_INTERRUPT_SHADOW;
 	return vmcb->save.rflags & RFLAGS_TF;
 }

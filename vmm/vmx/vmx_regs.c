@@ -181,10 +181,14 @@ void vmx_set_reg(struct vcpu *v, unsigned reg, u64 value)
 
 bool vmx_skip(struct vcpu *v, u64 next_rip)
 {
+	u64 rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+
 	(void)v;
 	vmcs_write(VMCS_GUEST_RIP, next_rip);
 	write_shadow(false);
-	return vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF;
+	if (unlikely(rflags & RFLAGS_RF))
+		vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+	return rflags & RFLAGS_TF;
 }
 
 static u8 code_bits(u64 cs_attr, u64 efer)
