@@ -152,7 +152,7 @@ static int partition_start_locked(struct partition *p)
 	p->stop_claimed = 0;
 	p->stop_kind = STOP_NONE;
 	p->stop_text[0] = '\0';
-	p->stay_stopped = false;
+	p->restart = p->stay_stopped = false;
 	r = partition_prepare(p);
 	if (r) {
 		partition_set_state(p, PARTITION_STOPPED);
@@ -231,7 +231,6 @@ static void partition_report_stop(const struct partition *p)
 static void partition_restart_locked(struct partition *p)
 {
 	p->resets++;
-	p->restart = false;
 	if (partition_start_locked(p) == 0) {
 		log_info("%s restarted", p->config.name);
 		return;
