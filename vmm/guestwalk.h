@@ -52,6 +52,12 @@ static inline u64 walk_word_change(const struct walk_word *word)
 	return READ_ONCE(*word->at) ^ word->value;
 }
 
+/* Nested tables have changed: a pointer that was found through them may lead anywhere. */
+static inline bool walk_version_changed(const struct walk_words *words)
+{
+	return walk_word_change(&words->word[0]);
+}
+
 /* Of words from a walk that has succeeded. Without a loop: this is on the path of most exits. */
 static inline bool walk_words_hold(const struct walk_words *words)
 {

@@ -2,9 +2,10 @@
 /*
  * Lengths of instructions whose exit names them, without a decoder: for processors that do not
  * report the length. The bytes count only when they are exactly what is expected, in the page where
- * code at this address was found before. The guest's tables are not compared with what was found,
- * which would double the cost: if they lead elsewhere now, the same instruction lies there (it has
- * exited), and what could be wrong is the number of its prefixes.
+ * code at this address was found before, in a frame that is still the guest's: the version of the
+ * nested tables says so. The guest's own tables are not compared with what was found, which would
+ * double the cost: if they lead elsewhere now, the same instruction lies there (it has exited), and
+ * what could be wrong is the number of its prefixes.
  */
 #include "types.h"
 #include "vmm/exit.h"
@@ -26,7 +27,8 @@ static inline unsigned known_length_at(struct vcpu *v, const struct vm_exit *exi
 	unsigned offset = CODE_PAGE_OFFSET(exit->rip);
 	u32 bytes;
 
-	if (!code_page_is_at(page, exit->rip, cr3) || offset > CODE_PAGE_SIZE - sizeof(bytes))
+	if (!code_page_is_at(page, exit->rip, cr3) || offset > CODE_PAGE_SIZE - sizeof(bytes) ||
+	    walk_version_changed(&page->words))
 		return 0;
 	__builtin_memcpy(&bytes, page->hva + offset, sizeof(bytes));
 	return (bytes & known->mask) == known->value ? known->length : 0;
