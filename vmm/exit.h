@@ -31,7 +31,6 @@ enum vm_exit_reason {
 	VM_EXIT_XSETBV,
 	VM_EXIT_CACHE, /* INVD, WBINVD */
 	VM_EXIT_RDPMC,
-	VM_EXIT_INVLPG,
 	VM_EXIT_UNDEFINED, /* an instruction we do not offer: the guest gets #UD */
 	VM_EXIT_TASK_SWITCH,
 	VM_EXIT_TRIPLE_FAULT,
@@ -75,9 +74,7 @@ struct vm_exit {
 		} io;
 		struct {
 			gpa_t gpa;
-			bool read, write, fetch;
-			bool gva_valid;
-			gva_t gva;
+			bool write, fetch; /* neither: it was read */
 			/* the access was the processor's own walk of the guest's page tables */
 			bool walk;
 		} fault;
@@ -99,10 +96,6 @@ struct vm_exit {
 			u64 value; /* of CR_WRITE and CR_LMSW */
 		} cr;
 		struct {
-			u8 dr, gpr;
-			bool write;
-		} dr;
-		struct {
 			u8 vector;
 			bool has_error;
 			u32 error;
@@ -110,11 +103,7 @@ struct vm_exit {
 		} exception;
 		struct {
 			u16 selector;
-			u8 source;
 		} task;
-		struct {
-			u64 gva;
-		} invlpg;
 	} u;
 };
 

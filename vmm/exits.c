@@ -265,7 +265,6 @@ static const struct {
 	/* guest memory is coherent: nothing to write back */
 	[VM_EXIT_CACHE] = { "cache", handle_skip },
 	[VM_EXIT_RDPMC] = { "rdpmc", handle_rdpmc },
-	[VM_EXIT_INVLPG] = { "invlpg", handle_unknown }, /* never asked for */
 	[VM_EXIT_UNDEFINED] = { "undefined", handle_undefined },
 	[VM_EXIT_TASK_SWITCH] = { "task-switch", handle_task_switch },
 	[VM_EXIT_TRIPLE_FAULT] = { "triple-fault", handle_triple_fault },

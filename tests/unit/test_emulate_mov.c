@@ -133,7 +133,6 @@ static void test_mov_refused(void **state)
 	fake_long_paging();
 	exit = fake_code(CODE, code, sizeof(code), VM_EXIT_FAULT);
 	exit->u.fault.walk = false;
-	exit->u.fault.read = true;
 	exit->u.fault.gpa = FAKE_DEVICE;
 	v->gpr[REG_RDI] = FAKE_DEVICE;
 	assert_false(emulate_device_mov(v, exit)); /* never decoded */

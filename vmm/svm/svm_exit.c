@@ -10,10 +10,6 @@
 	(BIT(VEC_DF) | BIT(VEC_TS) | BIT(VEC_NP) | BIT(VEC_SS) | BIT(VEC_GP) | BIT(VEC_PF) | \
 	 BIT(VEC_AC) | BIT(VEC_CP) | BIT(VEC_SX))
 
-#define TASK_SOURCE_IRET BIT(36) /* EXITINFO2, APM 2 15.14.1 */
-#define TASK_SOURCE_JUMP BIT(38)
-enum { TASK_FROM_CALL, TASK_FROM_IRET, TASK_FROM_JUMP, TASK_FROM_GATE }; /* SDM 3C 27.2.1 */
-
 static void decode_io(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
 {
 	const struct vmcb_control *c = &s->vmcb->control;
@@ -37,8 +33,6 @@ static void decode_npf(struct svm_vcpu *s, struct vm_exit *exit)
 	exit->u.fault.gpa = s->vmcb->control.exit_info_2;
 	exit->u.fault.write = info & PF_W;
 	exit->u.fault.fetch = info & PF_I;
-	exit->u.fault.read = !(info & (PF_W | PF_I));
-	exit->u.fault.gva_valid = false;
 	exit->u.fault.walk = info & VMCB_NPF_WALK;
 }
 
@@ -85,19 +79,8 @@ static void decode_iret(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit
 
 static void decode_task_switch(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
 {
-	u64 source = s->vmcb->control.exit_info_2;
-
 	(void)v;
 	exit->u.task.selector = (u16)s->vmcb->control.exit_info_1;
-	exit->u.task.source = source & TASK_SOURCE_IRET	  ? TASK_FROM_IRET
-			      : source & TASK_SOURCE_JUMP ? TASK_FROM_JUMP
-							  : TASK_FROM_CALL;
-}
-
-static void decode_invlpg(struct vcpu *v, struct svm_vcpu *s, struct vm_exit *exit)
-{
-	(void)v;
-	exit->u.invlpg.gva = s->vmcb->control.exit_info_1; /* with decode assists */
 }
 
 #define HOST                                        \
@@ -130,7 +113,7 @@ const struct svm_exit_entry svm_exits[SVM_EXIT_DENSE] = {
 	[SVM_EXIT_INVD] = INSN(VM_EXIT_CACHE),
 	[SVM_EXIT_PAUSE] = INSN(VM_EXIT_PAUSE),
 	[SVM_EXIT_HLT] = INSN(VM_EXIT_HLT),
-	[SVM_EXIT_INVLPG] = { VM_EXIT_INVLPG, true, decode_invlpg },
+	[SVM_EXIT_INVLPG] = NONE,
 	[SVM_EXIT_INVLPGA] = INSN(VM_EXIT_UNDEFINED),
 	[SVM_EXIT_IOIO] = { VM_EXIT_IO, false, decode_io },
 	[SVM_EXIT_MSR] = { VM_EXIT_RDMSR, true, decode_msr },

@@ -117,7 +117,6 @@
 
 /* natural-width read-only data fields */
 #define VMCS_EXIT_QUALIFICATION 0x6400
-#define VMCS_GUEST_LINEAR_ADDRESS 0x640a
 
 /* natural-width guest-state fields */
 #define VMCS_GUEST_CR0 0x6800
@@ -243,7 +242,6 @@ enum {
 #define EPTP_WALK_4 (3ull << 3)
 
 /* EPT-violation qualification, SDM 3C 27.2.1, table 27-7 */
-#define EPT_VIOLATION_READ BIT(0)
 #define EPT_VIOLATION_WRITE BIT(1)
 #define EPT_VIOLATION_FETCH BIT(2)
 #define EPT_VIOLATION_LINEAR_VALID BIT(7)

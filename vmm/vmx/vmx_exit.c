@@ -92,17 +92,8 @@ static void decode_nmi_window(struct vcpu *v, struct vm_exit *e)
 
 static void decode_task_switch(struct vcpu *v, struct vm_exit *e)
 {
-	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
-
 	(void)v;
-	e->u.task.selector = (u16)q;
-	e->u.task.source = q >> 30 & 3;
-}
-
-static void decode_invlpg(struct vcpu *v, struct vm_exit *e)
-{
-	(void)v;
-	e->u.invlpg.gva = vmcs_read(VMCS_EXIT_QUALIFICATION);
+	e->u.task.selector = (u16)vmcs_read(VMCS_EXIT_QUALIFICATION);
 }
 
 /* SDM 3C table 27-3. */
@@ -127,11 +118,7 @@ static void decode_cr(struct vcpu *v, struct vm_exit *e)
 
 static void decode_dr(struct vcpu *v, struct vm_exit *e)
 {
-	u64 q = vmcs_read(VMCS_EXIT_QUALIFICATION);
-
-	e->u.dr.dr = q & 7;
-	e->u.dr.write = !(q & BIT(4));
-	e->u.dr.gpr = q >> 8 & 0xf;
+	(void)e;
 	vmx_own_debug_registers(v);
 }
 
@@ -166,12 +153,9 @@ static void decode_ept_violation(struct vcpu *v, struct vm_exit *e)
 
 	(void)v;
 	e->u.fault.gpa = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
-	e->u.fault.read = q & EPT_VIOLATION_READ;
 	e->u.fault.write = q & EPT_VIOLATION_WRITE;
 	e->u.fault.fetch = q & EPT_VIOLATION_FETCH;
-	e->u.fault.gva_valid = q & EPT_VIOLATION_LINEAR_VALID;
-	e->u.fault.gva = e->u.fault.gva_valid ? vmcs_read(VMCS_GUEST_LINEAR_ADDRESS) : 0;
-	e->u.fault.walk = e->u.fault.gva_valid && !(q & EPT_VIOLATION_FINAL);
+	e->u.fault.walk = q & EPT_VIOLATION_LINEAR_VALID && !(q & EPT_VIOLATION_FINAL);
 	if (q & EPT_VIOLATION_NMI_UNBLOCKED)
 		block_nmi_again(e);
 }
@@ -191,7 +175,6 @@ static const struct exit_rule {
 	[VMX_EXIT_CPUID] = { true, VM_EXIT_CPUID, true, NULL },
 	[VMX_EXIT_HLT] = { true, VM_EXIT_HLT, true, NULL },
 	[VMX_EXIT_INVD] = { true, VM_EXIT_CACHE, true, NULL },
-	[VMX_EXIT_INVLPG] = { true, VM_EXIT_INVLPG, true, decode_invlpg },
 	[VMX_EXIT_RDPMC] = { true, VM_EXIT_RDPMC, true, NULL },
 	[VMX_EXIT_VMCALL] = { true, VM_EXIT_HYPERCALL, true, NULL },
 	[VMX_EXIT_VMCLEAR] = { true, VM_EXIT_UNDEFINED, true, NULL },
