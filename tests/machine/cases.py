@@ -6,8 +6,8 @@ and every case ends by waiting for that.  See steps.py for the words.
 """
 
 from cases_smp import SMP_CASES
-from steps import (BOCHS, LINUX, MONITOR, PROMPT, AnyOrder, Case, Expect, Ktap, Monitor, Repeat,
-                   Same, Send, Shell, file_sum, head, md5_of_sequence, on_cpus)
+from steps import (BOCHS, LINUX, LINUX_QUIET, MONITOR, PROMPT, QEMU, AnyOrder, Case, Expect, Ktap,
+                   Monitor, Repeat, Same, Send, Shell, file_sum, head, md5_of_sequence, on_cpus)
 
 NO_UEFI = {engine: 'there is no UEFI firmware for Bochs in Debian' for engine in BOCHS}
 
@@ -20,6 +20,27 @@ def guest(name, ending='verdict: PASS', reason='shutdown', manifest='', **more):
         manifest=f'[{partition}]\nkernel = guests/{name}\nmemory = 64M\n{manifest}',
         steps=[Expect(ending), Expect(f'^partita: {partition} stopped: {reason}')],
         **more)
+
+
+def linux(times, engines):
+    """Debian's Linux, from its boot to its end; TIMES 600 KB are written and read."""
+    return Case('linux', f'[linux]{LINUX}memory = 256M\n', [
+        Expect('partita-init: up'), Expect('/ # '),
+        Shell('uname -a', r'^Linux partita 6\..*x86_64 GNU/Linux'),
+        Shell('cat /proc/cpuinfo', r'^processor\s*: 0\s', r'^flags\s*:.* hypervisor'),
+        Shell('cat /proc/interrupts', r'LOC:\s+[1-9]\d*\s+Local timer interrupts'),
+        Shell(f'seq 100000 >/a; for i in $(seq {times}); do cat /a; done >/b; md5sum /b; rm /b',
+              '^' + md5_of_sequence(100000, times)),
+        # on QEMU its clock is the host's, which may be busy: at least 2 s, and less than 3
+        Shell('time sleep 2', r'^real\s+0m 2\.'),
+        # Ctrl-C is the guest's: it ends the sleep, not the machine
+        # (a shell of its own: it is the terminal's foreground group before it speaks)
+        Send('sh -c "echo asleep; exec sleep 1000"\r'), Expect('^asleep'),
+        Send('\x03'), Expect('/ # '),
+        Send('reboot -f\r'), Expect('^partita: linux restarted'),
+        Expect('partita-init: up'), Expect('/ # '),
+        Send('poweroff -f\r'), Expect('^partita: linux stopped: shutdown'),
+    ], engines=engines, cost=100)
 
 
 CASES = [
@@ -49,7 +70,7 @@ CASES = [
         Expect('^partita: panic: a spinlock is taken again by its holder'),
     ], options='selftest=deadlock poweroff=idle', lenient=True, debug=True,
          engines=('qemu-svm',), fail=('panic',)),
-    Case('debug-linux', f'[linux]{LINUX.rstrip()} quiet\nmemory = 256M\nvcpus = 2\n', [
+    Case('debug-linux', f'[linux]{LINUX_QUIET}memory = 256M\nvcpus = 2\n', [
         Expect('partita-init: up'), Expect('/ # '),
         Send(MONITOR), Expect(PROMPT), Monitor('stats linux'), Monitor('regs linux', '(?i)rip'),
         Send('console linux\r'), Expect('/ # '),
@@ -126,23 +147,7 @@ initrd  = guests/hello16.bin guests/hello64.elf
 
     # --- Linux ---
 
-    Case('linux', f'[linux]{LINUX}memory = 256M\n', [
-        Expect('partita-init: up'), Expect('/ # '),
-        Shell('uname -a', r'^Linux partita 6\..*x86_64 GNU/Linux'),
-        Shell('cat /proc/cpuinfo', r'^processor\s*: 0\s', r'^flags\s*:.* hypervisor'),
-        Shell('cat /proc/interrupts', r'LOC:\s+[1-9]\d*\s+Local timer interrupts'),
-        Shell('seq 100000 >/a; for i in $(seq 90); do cat /a; done >/b; md5sum /b; rm /b',
-              '^' + md5_of_sequence(100000, 90)),
-        # on QEMU its clock is the host's, which may be busy: at least 2 s, and less than 3
-        Shell('time sleep 2', r'^real\s+0m 2\.'),
-        # Ctrl-C is the guest's: it ends the sleep, not the machine
-        # (a shell of its own: it is the terminal's foreground group before it speaks)
-        Send('sh -c "echo asleep; exec sleep 1000"\r'), Expect('^asleep'),
-        Send('\x03'), Expect('/ # '),
-        Send('reboot -f\r'), Expect('^partita: linux restarted'),
-        Expect('partita-init: up'), Expect('/ # '),
-        Send('poweroff -f\r'), Expect('^partita: linux stopped: shutdown'),
-    ], cost=160),
+    linux(times=90, engines=QEMU), linux(times=15, engines=BOCHS),
 
     Case('linux-uefi', f'[linux]{LINUX}memory = 256M\n', [
         Expect('partita-init: up'), Expect('/ # '),
@@ -151,8 +156,8 @@ initrd  = guests/hello16.bin guests/hello64.elf
     ], uefi=True, skip=NO_UEFI),
 
     Case('two-linuxes', f'''
-[one]{LINUX}memory = 160M
-[two]{LINUX}memory = 160M
+[one]{LINUX_QUIET}memory = 160M
+[two]{LINUX_QUIET}memory = 160M
 [bad]
 kernel = guests/triplefault.elf
 ''', [
@@ -167,7 +172,7 @@ kernel = guests/triplefault.elf
         Send('poweroff -f\r'), Expect('^partita: two stopped: shutdown'),
         Send(MONITOR), Expect(PROMPT), Send('console one\r'), Expect('/ # '),
         Send('poweroff -f\r'), Expect('^partita: one stopped: shutdown'),
-    ], cost=120),
+    ], cost=80),
 
     # --- the life of a partition ---
 

@@ -45,7 +45,6 @@ def shares(tolerance=0.02, **weights):
     return Windows(list(weights), check)
 
 
-
 ROWS = r'^{name}\.0 +{state} +{cpu} +'
 
 CASES = [
@@ -100,12 +99,13 @@ budget = {budget}ms/100ms
            options=f'sched={policy} attach=none loglevel=warn', memory='2G', icount=True, cost=60)
       for policy in ('priority', 'share', 'budget')),
 
-    # 1 ms of work in 10: all of it, at the time when it comes, whatever the others do
+    # 1 ms of work in 10: all of it, at the time when it comes, in the middle of others' turns
     Case('sched-priority',
          count('high', 500, busy=1, sleep=9, priority=3) + count('low', 500, priority=1) +
-         count('normal', 500),
-         [Windows(['high', 'normal'],
-                  lambda part: 9 <= part['high'] <= 11 and 85 <= part['normal'] <= 91),
+         count('one', 500) + count('two', 500),
+         [Windows(['high', 'one', 'two'],
+                  lambda part: 9 <= part['high'] <= 11 and 42 <= part['one'] <= 46 and
+                  42 <= part['two'] <= 46),
           Monitor('sched', r'^high\.0 .* priority 3', r'^low\.0 +ready .* priority 1'),
           Send('poweroff\r')],
          options='sched=priority attach=none', icount=True, cost=30),

@@ -4,7 +4,7 @@ The smp guest checks everything in one boot; on Bochs, where a second costs
 more, it boots with two processors there.  See cases.py.
 """
 
-from steps import (ALL, BOCHS, LINUX, MONITOR, PROMPT, QEMU, AnyOrder, Case, Expect, Monitor,
+from steps import (ALL, BOCHS, LINUX_QUIET, MONITOR, PROMPT, QEMU, AnyOrder, Case, Expect, Monitor,
                    Repeat, Same, Send, Shell)
 
 SMP_END = [Expect('verdict: PASS'), Expect('^partita: smp stopped: shutdown')]
@@ -84,8 +84,8 @@ def linux_smp(vcpus, cpus, turns, engines=QEMU, reboots=True, cost=80):
         Send("taskset 2 sh -c 'echo b >/proc/sysrq-trigger'\r"),
         Expect('^partita: linux restarted'), *LINUX_UP,
     ]
-    return Case(f'linux-{vcpus}-on-{cpus}', f'[linux]{LINUX.rstrip()} quiet\n'
-                f'memory = 256M\nvcpus = {vcpus}\n', [
+    return Case(f'linux-{vcpus}-on-{cpus}', f'[linux]{LINUX_QUIET}memory = 256M\n'
+                f'vcpus = {vcpus}\n', [
         *LINUX_UP,
         Shell('nproc', rf'^{vcpus}\s'),
         Shell('grep -c ^processor /proc/cpuinfo', rf'^{vcpus}\s'),

@@ -72,6 +72,7 @@ kernel  = linux/vmlinuz
 initrd  = linux/initramfs.cpio.gz
 cmdline = console=ttyS0
 '''
+LINUX_QUIET = f'{LINUX.rstrip()} quiet\n'      # most of a boot in Bochs is its messages
 
 
 class Failed(Exception):
