@@ -21,6 +21,17 @@ cmdline = cpus={vcpus} {only}
 ''', SMP_END, cpus=cpus, engines=engines, cost=cost)
 
 
+def spin(vcpus, name='spin', more=''):
+    """A partition whose processors are all busy for ever."""
+    return f'''
+[{name}]
+kernel  = guests/spin.elf
+vcpus   = {vcpus}
+memory  = 32M
+cmdline = cpus=all {more}
+'''
+
+
 def smp_fault(bad, engines=ALL):
     """One of four processors triple-faults; another partition does not notice."""
     return Case(f'smp-fault-{bad}', f'''
@@ -30,12 +41,7 @@ vcpus   = 4
 memory  = 32M
 cmdline = cpu={bad}
 autostart = no
-[spin]
-kernel  = guests/spin.elf
-vcpus   = 2
-memory  = 32M
-cmdline = cpus=all
-''', [
+''' + spin(2), [
         Expect('spin: busy for ever'), Send(MONITOR), Expect(PROMPT),
         Monitor('start smp-fault', f'smp-fault: processor {bad} of 4 faults now',
                 '^partita: smp-fault stopped: triple fault'),
@@ -117,18 +123,7 @@ SMP_CASES = [
     smp_fault(0, engines=QEMU),
     smp_fault(3),
 
-    Case('monitor-smp', '''
-[spin]
-kernel  = guests/spin.elf
-vcpus   = 4
-memory  = 32M
-cmdline = cpus=all
-[deaf]
-kernel  = guests/spin.elf
-vcpus   = 2
-memory  = 32M
-cmdline = cpus=all irq=nmi
-''', [
+    Case('monitor-smp', spin(4) + spin(2, 'deaf', 'irq=nmi'), [
         AnyOrder('^spin: spin: busy for ever', '^deaf: spin: busy for ever'),
         Send(MONITOR), Expect(PROMPT),
         Monitor('ls', r'^spin\s+running\s+4', r'^deaf\s+running\s+2'),
@@ -141,13 +136,7 @@ cmdline = cpus=all irq=nmi
         Monitor('stop deaf', '^partita: deaf stopped: killed', prompt=None),
     ], options='attach=none poweroff=idle', cost=20),
 
-    Case('start-stop-smp', '''
-[spin]
-kernel  = guests/spin.elf
-vcpus   = 4
-memory  = 32M
-cmdline = cpus=all
-''', [
+    Case('start-stop-smp', spin(4), [
         Expect('spin: busy'), Send(MONITOR), Expect(PROMPT),
         Monitor('stop spin', '^partita: spin stopped: killed'),
         Monitor('info', r'(?P<free>\d+ \w+) free'),
