@@ -12,6 +12,7 @@
  */
 #include "kernel/policy_budget.h"
 #include "kernel/thread.h"
+#include "kernel/turn.h"
 #include "lib/format.h"
 
 static struct thread *by_tree(struct prioq_node *n)
@@ -71,12 +72,10 @@ static void enqueue_budget(struct run_queue *rq, struct thread *t)
 
 static void enqueue_background(struct run_queue *rq, struct thread *t, enum sched_why why, u64 now)
 {
-	if (why == SCHED_PREEMPTED && now < t->sched.slice_end_ns) {
+	if (turn_goes_on(&t->sched, why, now))
 		list_push_front(&rq->background, &t->sched.node);
-		return;
-	}
-	t->sched.slice_end_ns = 0;
-	list_push_back(&rq->background, &t->sched.node);
+	else
+		list_push_back(&rq->background, &t->sched.node);
 }
 
 static void budget_enqueue(struct run_queue *rq, struct thread *t, enum sched_why why, u64 now)
@@ -123,8 +122,8 @@ static struct thread *budget_pick(struct run_queue *rq, u64 now)
 	if (!t)
 		return NULL;
 	budget_remove(rq, t);
-	if (now >= t->sched.slice_end_ns)
-		t->sched.slice_end_ns = now + SCHED_SLICE_NS;
+	if (!has_budget(t))
+		turn_begin(&t->sched, now);
 	return t;
 }
 

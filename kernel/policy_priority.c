@@ -5,6 +5,7 @@
 #include "kernel/levels.h"
 #include "kernel/policy.h"
 #include "kernel/thread.h"
+#include "kernel/turn.h"
 #include "lib/format.h"
 
 static unsigned level_of(const struct thread *t)
@@ -19,12 +20,7 @@ static void priority_init(struct run_queue *rq)
 
 static void priority_enqueue(struct run_queue *rq, struct thread *t, enum sched_why why, u64 now)
 {
-	/* Whose slice is not over goes on where it was interrupted. */
-	bool front = why == SCHED_PREEMPTED && now < t->sched.slice_end_ns;
-
-	if (why == SCHED_YIELDED)
-		t->sched.slice_end_ns = 0;
-	levels_push(&rq->levels, level_of(t), &t->sched.node, front);
+	levels_push(&rq->levels, level_of(t), &t->sched.node, turn_goes_on(&t->sched, why, now));
 }
 
 static void priority_remove(struct run_queue *rq, struct thread *t)
@@ -40,8 +36,7 @@ static struct thread *priority_pick(struct run_queue *rq, u64 now)
 		return NULL;
 	t = list_first(&rq->levels.list[levels_highest(&rq->levels)], struct thread, sched.node);
 	priority_remove(rq, t);
-	if (now >= t->sched.slice_end_ns)
-		t->sched.slice_end_ns = now + SCHED_SLICE_NS;
+	turn_begin(&t->sched, now);
 	return t;
 }
 

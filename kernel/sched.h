@@ -43,7 +43,7 @@ struct sched_entity {
 	struct sched_params params;
 	struct list node;	/* priority, budget: in a list */
 	struct prioq_node tree; /* share, budget: in an ordered queue */
-	u64 slice_end_ns;	/* priority, and the background of budget */
+	u64 slice_end_ns;	/* priority, and the background of budget: kernel/turn.h */
 	u64 vtime;		/* share: weighted time */
 	u64 ahead;		/* share: of the queue's vtime, while moving; may be negative */
 	u32 vtime_rest;		/* share: what the weight left over */

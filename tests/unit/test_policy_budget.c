@@ -254,6 +254,14 @@ static void test_background(void **state)
 		assert_true(task[i].wait_max <= 60 * MS);
 	}
 	assert_int_equal(task[4].got_ns, NS_PER_SEC);
+	/* And when one comes as often as turns end. */
+	setup(NULL);
+	add(0, 0, 0);
+	add(1, 0, 0);
+	add(2, 1 * MS, 10 * MS);
+	sim_run(&sim, 10 * NS_PER_SEC);
+	assert_in_range(task[0].got_ns, 4490 * MS, 4510 * MS);
+	assert_in_range(task[1].got_ns, 4490 * MS, 4510 * MS);
 }
 
 /* Kernel threads take more than the 5 %: nobody runs away with what he missed. */
