@@ -76,10 +76,12 @@ static void check_ppr(void)
 	lapic_ipi(cpus[1].apic_id, VECTOR_MID);
 	check(WAIT_FOR(in_mid, WAIT_MS), "a handler begins on another");
 	lapic_ipi(cpus[1].apic_id, VECTOR_LOW);
+	settle();
+	check_eq(got[1][VECTOR_LOW], 0, "a lower one waits");
 	lapic_ipi(cpus[1].apic_id, VECTOR_HIGH);
 	check(wait_got(2, VECTOR_HIGH, 1), "a higher one interrupts it");
 	settle();
-	check_eq(got[1][VECTOR_LOW], 0, "a lower one waits");
+	check_eq(got[1][VECTOR_LOW], 0, "and lets no lower one in behind it");
 	leave_mid = true;
 	check(wait_got(2, VECTOR_LOW, 1), "until its EOI");
 	check_eq(high_inside, 1, "and the higher one was inside");
