@@ -16,9 +16,12 @@
 #define PM1_TMR BIT(0)
 #define PM1_GBL BIT(5)
 #define PM1_PWRBTN BIT(8)
+#define PM1_RTC                                                                          \
+	BIT(10) /* systems set the enable bit; there is no sleep that an alarm could end \
+		 */
 #define PM1_WAK_STS BIT(15)
 #define PM1_STATUS_MASK (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_WAK_STS)
-#define PM1_ENABLE_MASK (PM1_TMR | PM1_GBL | PM1_PWRBTN)
+#define PM1_ENABLE_MASK (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_RTC)
 
 #define CNT_SCI_EN BIT(0)
 #define CNT_BM_RLD BIT(1)
