@@ -88,14 +88,14 @@ def kvm_problem():
     return None
 
 
-def exit_on_signals():
+def exit_on_signals(leave=sys.exit):
     """Turn SIGTERM and SIGHUP into an ordinary exit, so that machines end."""
     numbers = (signal.SIGTERM, signal.SIGHUP)
 
     def handler(number, _frame):
         for other in numbers:       # a second one must not break the cleaning up
             signal.signal(other, signal.SIG_IGN)
-        sys.exit(128 + number)
+        leave(128 + number)
     for number in numbers:
         signal.signal(number, handler)
 

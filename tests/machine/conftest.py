@@ -27,7 +27,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    exit_on_signals()
+    # SystemExit would just fail the test that is waited for
+    exit_on_signals(lambda status: pytest.exit('ended by a signal', status))
     config.machine_results = []
 
 
