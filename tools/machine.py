@@ -118,11 +118,13 @@ class Machine:
 
     debug: stopped before the first instruction.  QEMU then listens for gdb at
     machine.gdb_path; Bochs's own debugger takes over our terminal.
+    parallel: QEMU's processors are threads of the host, where two at once run
+    into faults of QEMU's own (docs/platform-quirks.md); else they take turns.
     symbols: a file of symbols for Bochs's debugger; breakpoint: an address.
     """
 
     def __init__(self, engine, iso, cpus=1, memory='1G', uefi=False, icount=False,
-                 debug=False, symbols=None, breakpoint_at=None, extra=()):
+                 parallel=False, debug=False, symbols=None, breakpoint_at=None, extra=()):
         problem = engine_problem(engine)
         if problem is None and uefi and engine in BOCHS_CPU:
             problem = f'{engine} has no UEFI firmware; use qemu-svm'
@@ -131,6 +133,7 @@ class Machine:
         self.engine, self.iso = engine, os.path.abspath(iso)
         self.cpus, self.memory = int(cpus), megabytes(memory)
         self.uefi, self.icount, self.debug = uefi, icount, debug
+        self.parallel = parallel
         self.symbols, self.breakpoint_at = symbols, breakpoint_at
         self.extra = list(extra)
         self.is_bochs = engine in BOCHS_CPU
@@ -365,7 +368,8 @@ class Machine:
         if self.engine == 'qemu-kvm':
             command += ['-accel', 'kvm', '-cpu', 'host']
         else:
-            command += ['-accel', 'tcg', '-cpu', 'max,+svm,+npt']
+            threads = 'multi' if self.parallel else 'single'
+            command += ['-accel', f'tcg,thread={threads}', '-cpu', 'max,+svm,+npt']
         command += [
             '-smp', str(self.cpus), '-m', f'{self.memory}M',
             '-nodefaults', '-vga', 'std', '-display', 'none', '-net', 'none',

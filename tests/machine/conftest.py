@@ -22,6 +22,8 @@ def pytest_addoption(parser):
     parser.addoption('--engine', action='append', choices=steps.ALL,
                      help='test on this engine alone (repeatable)')
     parser.addoption('--cpus', type=int, help='give every machine this many CPUs')
+    parser.addoption('--parallel', action='store_true',
+                     help="QEMU with a thread for each CPU: finds races, QEMU's own as well")
     parser.addoption('--jobs', type=int, default=os.cpu_count(), help='machines at once')
     parser.addoption('--counts', help='write the numbers of tests to this file, as JSON')
 
@@ -62,7 +64,7 @@ def run_unless_stopped(config, case, engine):
         return steps.Result(failure='not run')
     if config.option.cpus:
         case = replace(case, cpus=config.option.cpus)
-    return steps.run_case(case, engine)
+    return steps.run_case(case, engine, config.option.parallel)
 
 
 def pytest_sessionfinish(session):

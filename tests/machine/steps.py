@@ -318,7 +318,7 @@ def build_iso(case, folder):
     return out
 
 
-def run_case(case, engine):
+def run_case(case, engine, parallel=False):
     """Boot one case on one engine; answers a Result."""
     result = Result()
     started = time.monotonic()
@@ -327,7 +327,7 @@ def run_case(case, engine):
         machine = None
         try:
             with Machine(engine, build_iso(case, folder), cpus=case.cpus, memory=case.memory,
-                         uefi=case.uefi, icount=case.icount) as machine:
+                         uefi=case.uefi, icount=case.icount, parallel=parallel) as machine:
                 session = Session(case, machine, log, result, LIMIT[engine])
                 try:
                     for step in case.steps:
