@@ -13,6 +13,7 @@
 #include "vmm/cpuid.h"
 #include "vmm/partition.h"
 #include "vmm/run.h"
+#include "vmm/shootdown.h"
 
 /* The partition that a command names; says so when there is none. */
 static struct partition *named(int argc, char **argv)
@@ -132,6 +133,23 @@ static void command_reset(int argc, char **argv)
 
 	if (running(p))
 		partition_reset(p);
+}
+
+static void command_reclaim(int argc, char **argv)
+{
+	struct partition *p = named(argc, argv);
+	u64 freed;
+	int r;
+
+	if (!running(p))
+		return;
+	r = partition_reclaim(p, &freed);
+	if (r == -ETIMEDOUT)
+		terminal_printf("%s: a vCPU has not run for seconds, others have its CPU; try "
+				"again later\n",
+				p->config.name);
+	terminal_printf("%s: %lu KiB of zeros taken back, %lu KiB populated\n", p->config.name,
+			freed / 1024, p->space.populated / 1024);
 }
 
 static void command_info(int argc, char **argv)
@@ -285,6 +303,7 @@ const struct monitor_command monitor_commands[] = {
 	{ "start", "NAME", "start a stopped partition", command_start },
 	{ "stop", "NAME", "stop a partition at once", command_stop },
 	{ "reset", "NAME", "restart a partition, as its reset button would", command_reset },
+	{ "reclaim", "NAME", "take back memory that holds only zeros", command_reclaim },
 	{ "cpus", "", "processors: what each runs, its load since the last cpus", monitor_cpus },
 	{ "info", "", "processor, vendor, features, memory, modules", command_info },
 	{ "stats", "NAME", "exits by reason, and what nobody answered", command_stats },

@@ -84,15 +84,34 @@ static int populate(struct gpspace *gs, gpa_t gpa, unsigned order, unsigned prot
 	return err;
 }
 
+static unsigned range_prot(const struct gpspace_range *r)
+{
+	return PT_READ | PT_EXEC | (r->writable ? PT_WRITE : 0);
+}
+
+void gpspace_show(struct gpspace *gs, gpa_t gpa)
+{
+	const struct gpspace_range *r = find_range(gs, gpa, 1);
+	u64 flags = spin_lock_irq(&gs->lock);
+
+	if (r)
+		pt_unhide(&gs->pt, gpa, range_prot(r));
+	spin_unlock_irq(&gs->lock, flags);
+}
+
 static int fault_in(struct gpspace *gs, const struct gpspace_range *r, gpa_t gpa)
 {
-	unsigned prot = PT_READ | PT_EXEC | (r->writable ? PT_WRITE : 0);
+	unsigned prot = range_prot(r);
 	gpa_t large = ROUND_DOWN(gpa, 2 * MIB);
 	u64 covered, entry = pt_entry(&gs->pt, gpa, &covered);
 	int err;
 
 	if (entry & gs->pt.format->present)
 		return 0; /* another vCPU was faster */
+	if (entry & PT_HIDDEN) {
+		gpspace_show(gs, gpa);
+		return 0;
+	}
 	/* The walk ended above a table of 4 KiB pages: the whole 2 MiB are free. */
 	if (covered >= 2 * MIB && large >= r->base && large + 2 * MIB <= r->base + r->size) {
 		err = populate(gs, gpa, FRAME_ORDER_2M, prot);

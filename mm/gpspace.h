@@ -2,8 +2,9 @@
 /*
  * A partition's guest-physical space: the nested tables (EPT or NPT), the RAM ranges that they may
  * hold, and the frames behind them. RAM is populated on demand, 2 MiB at a time where alignment and
- * free memory allow, and zeroed before a guest can see it. While the partition lives mappings are
- * only added, so looking one up takes no lock.
+ * free memory allow, and zeroed before a guest can see it. Looking an address up takes no lock:
+ * while the partition lives only mm/reclaim.h takes mappings away, and a frame is not freed before
+ * all who may have found it have let go of it.
  */
 #include "compiler.h"
 #include "lib/spinlock.h"
@@ -47,6 +48,8 @@ bool gpspace_is_ram(const struct gpspace *gs, gpa_t gpa, u64 len);
  * or a write to ROM; -ENOMEM: the host has no frame left. Any context; may zero 2 MiB.
  */
 MUST_CHECK int gpspace_fault(struct gpspace *gs, gpa_t gpa, bool write);
+/* Shows the page again if it is hidden (mm/reclaim.h). Any context. */
+void gpspace_show(struct gpspace *gs, gpa_t gpa);
 /*
  * The kernel's pointer to a guest-physical address, populating it if need be; valid to the end of
  * its 4 KiB page. NULL when it is no RAM or memory is out. The pointee is hostile: read it once. Of

@@ -33,13 +33,16 @@ static hpa_t leaf_pa(u64 entry, u64 size)
 
 /*
  * The one place where an entry changes: what was present and is now different may be in a TLB, so
- * it counts. A walker on another processor sees the old entry or the new one, never half of it.
+ * it counts. A walker on another processor sees the old entry or the new one, never half of it. It
+ * counts after the change: who flushes because of the new number cannot find the old entry again.
  */
 static void set_entry(struct pt *pt, u64 *slot, u64 entry)
 {
-	if (is_present(pt, *slot) && *slot != entry)
-		pt->generation++;
+	bool changes = is_present(pt, *slot) && *slot != entry;
+
 	__atomic_store_n(slot, entry, __ATOMIC_RELEASE);
+	if (changes)
+		__atomic_store_n(&pt->generation, pt->generation + 1, __ATOMIC_RELEASE);
 }
 
 /* An empty table's frame, or HPA_NONE. */
@@ -83,10 +86,11 @@ void pt_free_retired(hpa_t list)
 	}
 }
 
-static bool table_is_empty(const struct pt *pt, const u64 *table)
+/* Not even a hidden leaf is in it. */
+static bool table_is_empty(const u64 *table)
 {
 	for (unsigned i = 0; i < ENTRIES; i++)
-		if (is_present(pt, table[i]))
+		if (table[i])
 			return false;
 	return true;
 }
@@ -168,7 +172,7 @@ static int map_leaf(struct pt *pt, u64 *table, unsigned level, u64 va, u64 leaf,
 	int err;
 
 	if (level == leaf_level) {
-		if (is_present(pt, *slot)) /* a table is never empty */
+		if (*slot) /* a leaf, perhaps a hidden one, or a table, which is never empty */
 			return -EEXIST;
 		set_entry(pt, slot, leaf);
 		return 0;
@@ -178,6 +182,8 @@ static int map_leaf(struct pt *pt, u64 *table, unsigned level, u64 va, u64 leaf,
 			return -EEXIST;
 		return map_leaf(pt, table_of(*slot), level - 1, va, leaf, leaf_level);
 	}
+	if (*slot)
+		return -EEXIST; /* a hidden large leaf */
 	lower = table_alloc(pt);
 	if (lower == HPA_NONE)
 		return -ENOMEM;
@@ -248,7 +254,7 @@ static int change_slot(struct pt *pt, u64 *slot, unsigned level, u64 va, u64 las
 			return err;
 	}
 	err = change_range(pt, table_of(*slot), level - 1, va, last, prot);
-	if (prot == UNMAP && table_is_empty(pt, table_of(*slot))) {
+	if (prot == UNMAP && table_is_empty(table_of(*slot))) {
 		entry = *slot;
 		set_entry(pt, slot, 0);
 		table_retire(pt, entry & PT_ADDR);
@@ -283,6 +289,63 @@ int pt_protect(struct pt *pt, u64 va, u64 size, unsigned prot)
 	if (!range_valid(pt, va, size) || !(prot & PT_READ))
 		return -EINVAL;
 	return change_range(pt, phys_to_virt(pt->root), PT_LEVELS, va, va + size - 1, prot);
+}
+
+/*
+ * Where the entry is that decides about va, and in a table of which level; NULL: no such address.
+ */
+static u64 *deciding_slot(const struct pt *pt, u64 va, unsigned *level)
+{
+	u64 *table = phys_to_virt(pt->root);
+
+	if (!addresses_valid(pt, va, va))
+		return NULL;
+	for (*level = PT_LEVELS;; --*level) {
+		u64 *slot = &table[PT_INDEX(va, *level)];
+
+		if (!is_present(pt, *slot) || is_leaf(pt, *slot, *level))
+			return slot;
+		table = table_of(*slot);
+	}
+}
+
+int pt_hide(struct pt *pt, u64 va)
+{
+	unsigned level;
+	u64 *slot = deciding_slot(pt, va, &level);
+
+	if (!slot || !is_present(pt, *slot))
+		return -ENOENT;
+	set_entry(pt, slot, leaf_pa(*slot, PT_SIZE(level)) | PT_HIDDEN);
+	return 0;
+}
+
+static u64 *hidden_slot(const struct pt *pt, u64 va, unsigned *level)
+{
+	u64 *slot = deciding_slot(pt, va, level);
+
+	return slot && !is_present(pt, *slot) && *slot & PT_HIDDEN ? slot : NULL;
+}
+
+void pt_unhide(struct pt *pt, u64 va, unsigned prot)
+{
+	unsigned level;
+	u64 *slot = hidden_slot(pt, va, &level);
+
+	if (slot)
+		set_entry(pt, slot, leaf_entry(pt, *slot & PT_ADDR, level, prot));
+}
+
+int pt_remove_hidden(struct pt *pt, u64 va)
+{
+	unsigned level;
+	u64 *slot = hidden_slot(pt, va, &level);
+
+	if (!slot)
+		return -ENOENT;
+	set_entry(pt, slot, 0);
+	/* retires the table if that was its last */
+	return pt_unmap(pt, ROUND_DOWN(va, PT_SIZE(level)), PT_SIZE(level));
 }
 
 struct walk {

@@ -35,6 +35,11 @@ struct pt_format {
 	unsigned (*decode)(u64 entry);
 };
 
+/*
+ * In an entry without present bits: a leaf that pt_hide() has hidden. Processors ignore it there.
+ */
+#define PT_HIDDEN BIT(52)
+
 extern struct pt_format pt_format_kernel, pt_format_ept, pt_format_npt;
 
 struct pt {
@@ -74,6 +79,16 @@ MUST_CHECK hpa_t pt_take_retired(struct pt *pt);
 void pt_free_retired(hpa_t list);
 /* Changes the protection of what is mapped in the range. -ENOMEM on a failed split. */
 MUST_CHECK int pt_protect(struct pt *pt, u64 va, u64 size, unsigned prot);
+/*
+ * Hides the leaf that maps va: it is not present any more, but keeps its place and its address in
+ * the table, so that pt_unhide() cannot fail. pt_map() finds the place taken (-EEXIST). -ENOENT:
+ * no leaf is there.
+ */
+MUST_CHECK int pt_hide(struct pt *pt, u64 va);
+/* Makes it present again; nothing if no hidden leaf is there. */
+void pt_unhide(struct pt *pt, u64 va, unsigned prot);
+/* Removes a hidden leaf for good. -ENOENT: none is there. */
+MUST_CHECK int pt_remove_hidden(struct pt *pt, u64 va);
 /* -ENOENT when not mapped. */
 MUST_CHECK int pt_lookup(const struct pt *pt, u64 va, struct pt_mapping *out);
 /*

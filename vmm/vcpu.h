@@ -21,9 +21,10 @@ struct partition;
 #define VCPU_REQ_EVENT BIT(3)	/* look for interrupts again */
 #define VCPU_REQ_INIT BIT(4)
 #define VCPU_REQ_SIPI BIT(5)
-#define VCPU_REQ_TIMER BIT(6)	 /* a deadline of its own clock has passed */
-#define VCPU_REQ_PAUSE BIT(7)	 /* see pause.h */
-#define VCPU_REQ_VECTOR_SHIFT 24 /* bits 31:24 with VCPU_REQ_SIPI: its vector */
+#define VCPU_REQ_TIMER BIT(6)	  /* a deadline of its own clock has passed */
+#define VCPU_REQ_PAUSE BIT(7)	  /* see pause.h */
+#define VCPU_REQ_SHOOTDOWN BIT(8) /* to take it is all: see shootdown.h */
+#define VCPU_REQ_VECTOR_SHIFT 24  /* bits 31:24 with VCPU_REQ_SIPI: its vector */
 #define VCPU_REQ_VECTOR (0xffu << VCPU_REQ_VECTOR_SHIFT)
 
 enum vcpu_state { VCPU_WAIT_SIPI, VCPU_RUNNING, VCPU_HALTED, VCPU_DONE };

@@ -174,5 +174,6 @@ void vmm_selftest_register(void)
 {
 	selftest_add(cases, ARRAY_SIZE(cases));
 	vcpu_selftest_register();
+	shootdown_selftest_register();
 	stress_selftest_register();
 }

@@ -7,6 +7,8 @@ struct partition;
 void vmm_selftest_register(void);
 /* Those with several vCPUs: vcpu_selftest.c. */
 void vcpu_selftest_register(void);
+/* Guests whose memory is taken away under them: shootdown_selftest.c. */
+void shootdown_selftest_register(void);
 /* Threads of all kinds while a partition comes and goes: stress_selftest.c. */
 void stress_selftest_register(void);
 

@@ -4,8 +4,10 @@ The smp guest checks everything in one boot; on Bochs, where a second costs
 more, it boots with two processors there.  See cases.py.
 """
 
+import hashlib
+
 from steps import (ALL, BOCHS, LINUX_QUIET, MONITOR, PROMPT, QEMU, AnyOrder, Case, Expect, Monitor,
-                   Repeat, Same, Send, Shell)
+                   Repeat, Same, Send, Shell, md5_of_sequence)
 
 SMP_END = [Expect('verdict: PASS'), Expect('^partita: smp stopped: shutdown')]
 
@@ -52,6 +54,8 @@ autostart = no
 
 # --- Debian's Linux: without the right tables it has one processor and says nothing ---
 
+LAST = 100000                       # of the sequence that is summed
+MD5_ZEROS = hashlib.md5(bytes(8 << 20)).hexdigest()
 LINUX_UP = [Expect('partita-init: up'), Expect('/ # ')]
 CLOCK = '/sys/devices/system/clocksource/clocksource0/current_clocksource'
 
@@ -81,6 +85,25 @@ def every(vcpus, number=r'[1-9]\d*'):
     return r'\s+'.join([number] * vcpus)
 
 
+def reclaim(vcpus, rounds):
+    """Memory of zeros is taken back and used again, beside sums on all vCPUs."""
+    loop = (f'for i in $(seq {rounds}); do echo; echo round: $i; md5sum </seq >>/sums$n; '
+            'dd if=/dev/zero of=/zeros$n bs=1M count=4 2>/dev/null; rm /zeros$n; done')
+    return [
+        Shell(f'seq {LAST} >/seq; dd if=/dev/zero of=/zeros bs=1M count=8 2>/dev/null'),
+        Send(MONITOR), Expect(PROMPT),
+        Monitor('reclaim linux', r'^linux: [1-9]\d{3,} KiB of zeros taken back'),
+        Send('console linux\r'), Expect('/ # '),
+        Send(f'(for n in $(seq {vcpus}); do ({loop}) & done; wait; echo; echo all: rounds)\r'),
+        Send(MONITOR), Expect(PROMPT),
+        Repeat(rounds, Monitor('reclaim linux', r'^linux: \d+ KiB of zeros taken back'),
+               Expect(r'round: \d')),
+        Send('console linux\r'), Expect('^all: rounds'), Expect('/ # '),
+        Shell('sort /sums* | uniq -c', rf'^\s*{vcpus * rounds} {md5_of_sequence(LAST, 1)}'),
+        Shell('md5sum /zeros; rm /zeros /seq /sums*', f'^{MD5_ZEROS}'),
+    ]
+
+
 def linux_smp(vcpus, cpus, turns, engines=QEMU, reboots=True, cost=80):
     """Linux with VCPUS processors on CPUS; TURNS of pinned work, each about 10 us on QEMU."""
     reboot = [
@@ -100,6 +123,7 @@ def linux_smp(vcpus, cpus, turns, engines=QEMU, reboots=True, cost=80):
         online(1, 0, vcpus - 1),
         online(1, 1, vcpus),
         Pinned(vcpus, turns // 10),
+        *reclaim(vcpus, turns // 10000),
         Shell(f'cat {CLOCK}', r'^(tsc|kvm-clock)\s'),
         Shell('dmesg | grep -ci unstable', r'^0\s'),
         *(reboot if reboots else []),

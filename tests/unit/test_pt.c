@@ -428,6 +428,61 @@ static void test_retired(void **state)
 	}
 }
 
+/* A hidden leaf maps nothing, keeps its place, and comes back with any protection. */
+static void hide_one(struct pt_format *f, hpa_t pa, u64 size)
+{
+	u64 va = base_of(f), covered;
+	struct pt pt;
+
+	assert_int_equal(pt_init(&pt, f, OWNER), 0);
+	assert_int_equal(pt_hide(&pt, va), -ENOENT);
+	assert_int_equal(pt_map(&pt, va, pa, size, RWX), 0);
+	assert_int_equal(pt_remove_hidden(&pt, va), -ENOENT);
+	pt_unhide(&pt, va, PT_READ); /* not hidden: nothing */
+	assert_maps(&pt, va, pa, size, RWX);
+	assert_int_equal(pt_hide(&pt, va + size - 1), 0);
+	assert_int_equal(pt.generation, 1);
+	assert_unmapped(&pt, va);
+	assert_int_equal(pt_hide(&pt, va), -ENOENT);
+	assert_true(pt_entry(&pt, va, &covered) & PT_HIDDEN);
+	assert_int_equal(covered, size);
+	assert_int_equal(pt_map(&pt, va, pa, size, RWX), -EEXIST);
+	assert_int_equal(pt_map(&pt, va, pa, 4096, RWX), -EEXIST);
+	pt_unhide(&pt, va, PT_READ | PT_EXEC);
+	assert_int_equal(pt.generation, 1); /* no processor knows what is not present */
+	assert_maps(&pt, va, pa, size, PT_READ | PT_EXEC);
+	assert_int_equal(pt_hide(&pt, va), 0);
+	assert_int_equal(pt_remove_hidden(&pt, va), 0);
+	assert_int_not_equal(pt.retired, 0);
+	assert_int_equal(pt_map(&pt, va, pa, size, RWX), 0);
+	pt_free(&pt);
+}
+
+static void test_hidden(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
+		hide_one(formats[i], 5 * 4096, 4096);
+		hide_one(formats[i], 6 * MIB, 2 * MIB);
+	}
+}
+
+/* What is hidden keeps its table while its neighbours go. */
+static void test_hidden_neighbours(void **state)
+{
+	struct pt pt;
+
+	(void)state;
+	assert_int_equal(pt_init(&pt, &pt_format_npt, OWNER), 0);
+	assert_int_equal(pt_map(&pt, 0, 4096, 2 * 4096, RWX), 0);
+	assert_int_equal(pt_hide(&pt, 4096), 0);
+	assert_int_equal(pt_unmap(&pt, 0, 4096), 0);
+	assert_int_equal(pt.retired, 0);
+	pt_unhide(&pt, 4096, RWX);
+	assert_maps(&pt, 4096, 8192, 4096, RWX);
+	pt_free(&pt);
+}
+
 static int stop_at_second(u64 va, const struct pt_mapping *m, void *ctx)
 {
 	(void)va;
@@ -461,6 +516,8 @@ int main(void)
 		cmocka_unit_test_setup(test_no_memory, setup),
 		cmocka_unit_test_setup(test_random, setup),
 		cmocka_unit_test_setup(test_retired, setup),
+		cmocka_unit_test_setup(test_hidden, setup),
+		cmocka_unit_test_setup(test_hidden_neighbours, setup),
 		cmocka_unit_test_setup(test_walk_stops, setup),
 	};
 

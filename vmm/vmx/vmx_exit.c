@@ -236,7 +236,7 @@ static void flush_translations(struct vcpu *v)
 	struct vmx_vcpu *x = vmx_of(v);
 
 	x->flush = false;
-	x->ept_generation = v->partition->space.pt.generation;
+	x->ept_generation = READ_ONCE(v->partition->space.pt.generation);
 	if (vmx_invept(INV_SINGLE_CONTEXT, x->eptp) != 0 ||
 	    vmx_invvpid(INV_SINGLE_CONTEXT, x->vpid) != 0)
 		panic("vmx: invept or invvpid failed");
@@ -262,7 +262,7 @@ int vmx_run(struct vcpu *v, struct vm_exit *e)
 	unsigned char result;
 	u32 raw;
 
-	if (unlikely(x->flush || x->ept_generation != v->partition->space.pt.generation))
+	if (unlikely(x->flush || x->ept_generation != READ_ONCE(v->partition->space.pt.generation)))
 		flush_translations(v);
 	result = x->launched ? __vmx_vmresume() : __vmx_vmlaunch();
 	if (unlikely(result != 0))
