@@ -2,13 +2,11 @@
 #include "vmm/shootdown.h"
 
 #include "error.h"
-#include "kernel/machine.h"
 #include "kernel/smp.h"
-#include "kernel/timer.h"
 #include "mm/reclaim.h"
 #include "vmm/partition.h"
 
-#define SHOOTDOWN_LIMIT_NS (2 * NS_PER_SEC)
+#define LIMIT_MS 2000
 
 static bool vcpu_has_let_go(const struct vcpu *v)
 {
@@ -17,14 +15,14 @@ static bool vcpu_has_let_go(const struct vcpu *v)
 }
 
 /* Not by being woken: the limit needs a timer in any case, and mostly they are done by now. */
-static int wait_for_vcpu(const struct vcpu *v, u64 limit_ns)
+static int wait_for_vcpu(const struct vcpu *v)
 {
-	while (!vcpu_has_let_go(v)) {
-		if (clock_now_ns() > limit_ns)
-			return -ETIMEDOUT;
+	for (unsigned ms = 0; ms < LIMIT_MS; ms++) {
+		if (vcpu_has_let_go(v))
+			return 0;
 		thread_sleep_ns(NS_PER_MS);
 	}
-	return 0;
+	return -ETIMEDOUT;
 }
 
 static void nothing(void *arg)
@@ -34,13 +32,12 @@ static void nothing(void *arg)
 
 int partition_shootdown(struct partition *p)
 {
-	u64 limit_ns = clock_now_ns() + SHOOTDOWN_LIMIT_NS;
 	int r = 0;
 
 	for (unsigned i = 0; i < p->vcpu_count; i++)
 		vcpu_request(p->vcpu[i], VCPU_REQ_SHOOTDOWN);
 	for (unsigned i = 0; i < p->vcpu_count && r == 0; i++)
-		r = wait_for_vcpu(p->vcpu[i], limit_ns);
+		r = wait_for_vcpu(p->vcpu[i]);
 	/* Who looks at a guest from outside (vmm/picture.h) does so with interrupts off. */
 	smp_call_all(nothing, NULL);
 	return r;
