@@ -6,13 +6,9 @@
 /* The end of the RAM range that holds gpa, or 0: none does. */
 static gpa_t range_end(const struct gpspace *gs, gpa_t gpa, bool write)
 {
-	for (unsigned i = 0; i < gs->range_count; i++) {
-		const struct gpspace_range *r = &gs->range[i];
+	const struct gpspace_range *r = gpspace_range_of(gs, gpa, 1);
 
-		if (gpa >= r->base && gpa - r->base < r->size)
-			return write && !r->writable ? 0 : r->base + r->size;
-	}
-	return 0;
+	return r && (!write || r->writable) ? r->base + r->size : 0;
 }
 
 /* Whether all of [gpa, gpa+len) is RAM, and writable if asked. */

@@ -43,23 +43,6 @@ int gpspace_add_ram(struct gpspace *gs, gpa_t base, u64 size, bool writable)
 	return 0;
 }
 
-/* The range that holds all of [gpa, gpa+len), or NULL. */
-static const struct gpspace_range *find_range(const struct gpspace *gs, gpa_t gpa, u64 len)
-{
-	for (unsigned i = 0; i < gs->range_count; i++) {
-		const struct gpspace_range *r = &gs->range[i];
-
-		if (gpa >= r->base && gpa - r->base < r->size && len <= r->size - (gpa - r->base))
-			return r;
-	}
-	return NULL;
-}
-
-bool gpspace_is_ram(const struct gpspace *gs, gpa_t gpa, u64 len)
-{
-	return find_range(gs, gpa, len) != NULL;
-}
-
 /*
  * Maps a fresh zeroed frame over gpa. -EEXIST when another vCPU was faster, -EAGAIN when there is
  * no frame of this order. Zeroing happens outside the lock, since 2 MiB take a while.
@@ -91,7 +74,7 @@ static unsigned range_prot(const struct gpspace_range *r)
 
 void gpspace_show(struct gpspace *gs, gpa_t gpa)
 {
-	const struct gpspace_range *r = find_range(gs, gpa, 1);
+	const struct gpspace_range *r = gpspace_range_of(gs, gpa, 1);
 	u64 flags = spin_lock_irq(&gs->lock);
 
 	if (r)
@@ -126,7 +109,7 @@ static int fault_in(struct gpspace *gs, const struct gpspace_range *r, gpa_t gpa
 
 int gpspace_fault(struct gpspace *gs, gpa_t gpa, bool write)
 {
-	const struct gpspace_range *r = find_range(gs, gpa, 1);
+	const struct gpspace_range *r = gpspace_range_of(gs, gpa, 1);
 
 	if (!r || (write && !r->writable))
 		return -EFAULT;

@@ -41,8 +41,25 @@ void gpspace_free(struct gpspace *gs);
  * 48 bits; -ENOSPC: too many ranges.
  */
 MUST_CHECK int gpspace_add_ram(struct gpspace *gs, gpa_t base, u64 size, bool writable);
-/* True when [gpa, gpa+len) lies in one RAM range, populated or not. Overflow-safe. */
-bool gpspace_is_ram(const struct gpspace *gs, gpa_t gpa, u64 len);
+/* The RAM range that holds all of [gpa, gpa+len), populated or not; NULL: none. Overflow-safe. */
+static inline const struct gpspace_range *gpspace_range_of(const struct gpspace *gs, gpa_t gpa,
+							   u64 len)
+{
+	for (unsigned i = 0; i < gs->range_count; i++) {
+		const struct gpspace_range *r = &gs->range[i];
+		u64 offset = gpa - r->base; /* huge if it begins below */
+
+		if (offset < r->size && len <= r->size - offset)
+			return r;
+	}
+	return NULL;
+}
+
+static inline bool gpspace_is_ram(const struct gpspace *gs, gpa_t gpa, u64 len)
+{
+	return gpspace_range_of(gs, gpa, len) != NULL;
+}
+
 /*
  * Makes the page with this address present. 0: done (the guest may retry), -EFAULT: no RAM there,
  * or a write to ROM; -ENOMEM: the host has no frame left. Any context; may zero 2 MiB.

@@ -19,8 +19,8 @@ static void *frame_of(u64 entry, u64 size)
 
 static bool is_zero(const u64 *word, u64 size)
 {
-	for (const u64 *end = word + size / sizeof(*word); word < end; word++)
-		if (READ_ONCE(*word))
+	for (u64 i = 0; i < size / sizeof(*word); i++)
+		if (READ_ONCE(word[i]))
 			return false;
 	return true;
 }

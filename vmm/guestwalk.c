@@ -114,10 +114,9 @@ static bool walk_permits(const struct walk *w)
 
 static bool ram_is_writable(const struct gpspace *gs, gpa_t gpa)
 {
-	for (unsigned i = 0; i < gs->range_count; i++)
-		if (gpa - gs->range[i].base < gs->range[i].size)
-			return gs->range[i].writable;
-	return false;
+	const struct gpspace_range *r = gpspace_range_of(gs, gpa, 1);
+
+	return r && r->writable;
 }
 
 static u64 entry_read(const struct walk *w, const void *slot)

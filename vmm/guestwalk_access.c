@@ -138,13 +138,9 @@ static void copy_operand(void *dst, const void *src, unsigned len)
 
 static bool is_ram(const struct gpspace *gs, gpa_t gpa, unsigned len, bool write)
 {
-	for (unsigned i = 0; i < gs->range_count; i++) {
-		const struct gpspace_range *r = &gs->range[i];
+	const struct gpspace_range *r = gpspace_range_of(gs, gpa, len);
 
-		if (gpa - r->base < r->size && len <= r->size - (gpa - r->base))
-			return !write || r->writable;
-	}
-	return false;
+	return r && (!write || r->writable);
 }
 
 static unsigned device_piece(gpa_t gpa, unsigned len)

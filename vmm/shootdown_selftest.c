@@ -42,10 +42,10 @@ static bool is_hidden(const struct gpspace *gs)
  */
 static bool counts_unseen(const struct gpspace *gs, const u32 *counter)
 {
-	u32 before = READ_ONCE(*counter);
+	u32 before = __atomic_load_n(counter, __ATOMIC_RELAXED);
 
 	for (unsigned i = 0; i < LOOKS; i++) {
-		u32 after = READ_ONCE(*counter);
+		u32 after = __atomic_load_n(counter, __ATOMIC_RELAXED);
 
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (is_hidden(gs) && after != before)
@@ -74,7 +74,7 @@ static int test_running_guest(struct selftest *t)
 		mutex_unlock(&p->lock);
 		SELFTEST_EXPECT(t, r == 0);
 		SELFTEST_EXPECT(t, !counts_unseen(&p->space, counter));
-		count = READ_ONCE(*counter);
+		count = __atomic_load_n(counter, __ATOMIC_RELAXED);
 		SELFTEST_EXPECT(t, selftest_counts_on(p, count));
 		SELFTEST_EXPECT(t, p->vcpu[0]->exits[VM_EXIT_FAULT] > faults);
 	}
