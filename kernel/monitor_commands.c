@@ -144,6 +144,8 @@ static void command_reclaim(int argc, char **argv)
 	if (!running(p))
 		return;
 	r = partition_reclaim(p, &freed);
+	if (r == -EBUSY && !running(p))
+		return; /* it has just ended */
 	if (r == -ETIMEDOUT)
 		terminal_printf("%s: a vCPU has not run for seconds, others have its CPU; try "
 				"again later\n",

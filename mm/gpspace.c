@@ -128,6 +128,7 @@ int gpspace_span(struct gpspace *gs, gpa_t gpa, void **hva, u64 *bytes)
 		err = gpspace_fault(gs, gpa, false);
 		if (err)
 			return err;
+		/* if hidden meanwhile, still with its frame */
 		entry = pt_entry(&gs->pt, gpa, &size);
 	}
 	*hva = phys_to_virt((entry & PT_ADDR & ~(size - 1)) | (gpa & (size - 1)));

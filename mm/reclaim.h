@@ -15,6 +15,7 @@
 /*
  * Frees what it can and says how many bytes that was. let_go(ctx) returns 0 when nobody uses a
  * translation or a pointer of this space from before the call; if it fails, which ends the whole,
- * everything is as before. One caller at a time for a space; thread context, may take long.
+ * what was hidden for it is there again. One caller at a time for a space; thread context, may take
+ * long.
  */
 MUST_CHECK int gpspace_reclaim(struct gpspace *gs, int (*let_go)(void *ctx), void *ctx, u64 *freed);

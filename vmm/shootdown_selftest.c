@@ -12,14 +12,6 @@
 #define LOOKS 1000
 #define ZEROS (2 * MIB) /* a page that the guest never touches */
 
-/* inc dword [0x9000]; jmp back: busy for ever. */
-static const u8 code_busy[] = { 0x66, 0xff, 0x06, 0x00, 0x90, 0xeb, 0xf9 };
-
-static struct partition *busy_guest(void)
-{
-	return selftest_partition("selftest-shootdown", code_busy, sizeof(code_busy), 1);
-}
-
 static bool hide(struct gpspace *gs)
 {
 	u64 flags = spin_lock_irq(&gs->lock);
@@ -56,7 +48,7 @@ static bool counts_unseen(const struct gpspace *gs, const u32 *counter)
 
 static int test_running_guest(struct selftest *t)
 {
-	struct partition *p = busy_guest();
+	struct partition *p = selftest_busy_partition("selftest-shootdown");
 	const u32 *counter;
 
 	SELFTEST_EXPECT(t, backend && p && partition_start(p) == 0);
@@ -84,7 +76,7 @@ static int test_running_guest(struct selftest *t)
 
 static int test_reclaim(struct selftest *t)
 {
-	struct partition *p = busy_guest();
+	struct partition *p = selftest_busy_partition("selftest-shootdown");
 	u64 freed, populated;
 	u32 count = 0;
 

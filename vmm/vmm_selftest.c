@@ -68,6 +68,11 @@ struct partition *selftest_partition(const char *name, const u8 *code, size_t si
 
 #define GUEST(name, code) selftest_partition("selftest-" name, code, sizeof(code), 1)
 
+struct partition *selftest_busy_partition(const char *name)
+{
+	return selftest_partition(name, code_busy, sizeof(code_busy), 1);
+}
+
 static void wait_until_stopped(struct partition *p)
 {
 	wait_event(&p->changed, READ_ONCE(p->state) == PARTITION_STOPPED);
@@ -108,7 +113,8 @@ bool selftest_counts_on(struct partition *p, u32 from)
 
 static int test_two_share(struct selftest *t)
 {
-	struct partition *a = GUEST("busy-a", code_busy), *b = GUEST("busy-b", code_busy);
+	struct partition *a = selftest_busy_partition("selftest-busy-a");
+	struct partition *b = selftest_busy_partition("selftest-busy-b");
 	u32 count_a, count_b;
 
 	SELFTEST_EXPECT(t, backend && a && b);

@@ -18,6 +18,9 @@ void stress_selftest_register(void);
  */
 struct partition *selftest_partition(const char *name, const u8 *code, size_t size, unsigned vcpus);
 
+/* The same with one that does nothing but count at COUNTER. */
+struct partition *selftest_busy_partition(const char *name);
+
 #define COUNTER 0x9000u /* where guests count, 32 bits */
 #define LONG_MS 10000	/* what only a hang takes */
 

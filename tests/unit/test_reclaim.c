@@ -3,6 +3,8 @@
 /* mm/reclaim.c: what is zero goes, and nothing that a guest does meanwhile is lost. */
 #include "tests/unit/stubs/unit.h"
 
+#include <string.h>
+
 #include "error.h"
 #include "mm/reclaim.h"
 #include "tests/unit/stubs/arena.h"
@@ -174,7 +176,7 @@ static void test_rom_and_strangers(void **state)
 
 	(void)state;
 	assert_int_not_equal(stranger, HPA_NONE);
-	*(u64 *)phys_to_virt(stranger) = 0;
+	memset(phys_to_virt(stranger), 0, FRAME_SIZE);
 	assert_int_equal(pt_map(&gs.pt, SMALL, stranger, 4096, PT_READ), 0);
 	assert_int_equal(gpspace_add_ram(&gs, 32 * MIB, 2 * MIB, false), 0);
 	assert_int_equal(gpspace_fault(&gs, 32 * MIB, false), 0);
